@@ -72,8 +72,9 @@ type FileSystem interface {
 	Rmdir(ctx context.Context, name string) error
 	// Remove removes a file, never a folder.
 	Remove(ctx context.Context, name string) error
-	// Rename moves a file or a folder. It replaces a file at "to".
-	Rename(ctx context.Context, from, to string) error
+	// Rename moves a file or a folder; info is what Stat answered for from (RNFR), so that it
+	// need not be asked again. It replaces a file at "to".
+	Rename(ctx context.Context, from string, info FileInfo, to string) error
 }
 
 // TimeSetter is a FileSystem that can keep a file's modification time (MFMT).
@@ -99,6 +100,7 @@ type FileInfo struct {
 	IsDir   bool
 	Unique  string // the same for two names of one file (RFC 3659 §7.5.2), "" if not known
 	Perm    Perm   // what this user may do with it
+	Sys     any    // the file system's own, for Rename
 }
 
 // CreateOptions says how an upload relates to what its name holds now.

@@ -1,0 +1,76 @@
+package ftpproto
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Options configures a Server. The zero value works.
+type Options struct {
+	Logger *slog.Logger // nil for slog.Default()
+
+	// MaxSessions bounds the control connections of all listeners; the next one hears 421.
+	// 0 means DefaultMaxSessions.
+	MaxSessions int
+
+	// MaxSessionsPerAddress bounds those of one client address, so that one broken device
+	// cannot keep out the others. 0 means DefaultMaxSessionsPerAddress.
+	MaxSessionsPerAddress int
+}
+
+// ListenerOptions configures one listener. The zero value works: FTP in clear, passive mode on
+// any free port, active mode from any port.
+type ListenerOptions struct {
+	TLS       TLSMode
+	TLSConfig *tls.Config // needed unless TLS is TLSNone
+
+	Passive PassiveOptions
+
+	// ActiveSourcePort is the local port that active data connections come from: 20 where a
+	// firewall expects it (RFC 959 §3.2), which takes the right to bind it. 0 for any.
+	ActiveSourcePort int
+
+	Timeouts Timeouts
+
+	// Greeting is the text of the 220 reply; "" for DefaultGreeting.
+	Greeting string
+}
+
+// TLSMode says how a listener uses TLS.
+type TLSMode int
+
+// The modes.
+const (
+	TLSNone     TLSMode = iota // no TLS: AUTH is refused
+	TLSExplicit                // AUTH TLS may be used (RFC 4217)
+	TLSRequired                // AUTH TLS before login, and PROT P before any transfer
+	TLSImplicit                // TLS from the first byte, as on port 990
+)
+
+// PassiveOptions says where passive data connections are accepted.
+type PassiveOptions struct {
+	MinPort, MaxPort int // inclusive; both 0 for any free port
+
+	// PublicAddress is told to clients by PASV where it differs from the address they
+	// connected to, as behind NAT. The zero value tells that address.
+	PublicAddress netip.Addr
+}
+
+// Timeouts bounds every phase of a session. A zero means the default.
+type Timeouts struct {
+	Login     time.Duration // from connection to the end of login; 60 s
+	Idle      time.Duration // between commands, outside transfers; 300 s
+	DataOpen  time.Duration // for a data connection to be made, either way; 60 s
+	Handshake time.Duration // of TLS, control or data; 10 s
+	Stall     time.Duration // with no byte moved in a transfer; 300 s
+	Reply     time.Duration // for a client to take a reply; 60 s
+}
+
+// Defaults and limits of a server.
+const (
+	DefaultMaxSessions           = 10_000
+	DefaultMaxSessionsPerAddress = 1_000
+	DefaultGreeting              = "Tidegate FTP gateway ready."
+)
