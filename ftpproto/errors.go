@@ -28,7 +28,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Is reports whether target is an Error with the same reply.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // Is compares one link of the chain
+	t, ok := target.(*Error) // one link of the chain
 	return ok && t.Code == e.Code && t.Text == e.Text
 }
 

@@ -1,0 +1,68 @@
+# Everything here works on a fresh machine that has Go, make and git.
+
+GO            ?= go
+TOOLS         := $(CURDIR)/.tools
+GOLANGCI_LINT := $(TOOLS)/golangci-lint
+
+# What the tests and checks are run with. A change here is a change of the tools.
+MINIO_VERSION         := v0.0.0-20260212201848-7aac2a2c5b7c
+GOLANGCI_LINT_VERSION := v2.14.0
+TEST_CLIENTS          := curl lftp
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Start a gateway without any configuration, files land in ./tidegate-data
+	@$(GO) run ./cmd/tidegate serve
+
+.PHONY: build
+build: ## Build the static binary ./tidegate
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o tidegate ./cmd/tidegate
+
+.PHONY: test
+test: tools-test ## Get what the tests need, then run them all under the race detector
+	$(GO) test -race -timeout 20m $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: tools-lint ## Run golangci-lint
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: fmt
+fmt: tools-lint ## Format the code and its imports
+	$(GOLANGCI_LINT) fmt ./...
+
+.PHONY: vet
+vet: ## Run go vet
+	$(GO) vet ./...
+
+.PHONY: docs
+docs: ## Write the generated part of the documents anew
+	$(GO) generate ./...
+
+.PHONY: compose-test
+compose-test: ## Try docker-compose.yml: upload over FTP, read the object back
+	integration/compose/try
+
+.PHONY: tools
+tools: tools-test tools-lint ## Get the tools of the tests and checks into .tools
+
+.PHONY: tools-test
+tools-test:
+	@GO='$(GO)' .ci/get-tool minio github.com/minio/minio '$(MINIO_VERSION)'
+	@.ci/get-clients $(TEST_CLIENTS)
+
+.PHONY: tools-lint
+tools-lint:
+	@GO='$(GO)' .ci/get-tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint '$(GOLANGCI_LINT_VERSION)'
+
+.PHONY: clean
+clean: ## Remove what was built; .tools and tidegate-data stay
+	rm -rf tidegate dist
