@@ -16,6 +16,9 @@ import (
 // Keys are "/"-separated, UTF-8, without a leading "/". A key that ends in "/" is a folder
 // marker: an empty object on an object store, a directory on a disk. The Store guarantees that
 // keys are valid (ValidKey); a driver refuses with ErrInvalid what its store cannot hold beyond that.
+// The folders above a key need not be made first.
+//
+// What needs an ability that Describe does not declare is refused with ErrUnsupported, and does nothing.
 //
 // Every error is an *Error, so that errors.Is(err, ErrNotExist) and the vendor's own error
 // both match. ctx ends a call promptly; the driver retries what is safe to retry until then.
@@ -28,10 +31,12 @@ type Driver interface {
 	Check(ctx context.Context) error
 
 	// Stat describes the object at key in one request. For a marker key ("a/") it describes
-	// the marker itself; a folder without one is ErrNotExist.
+	// the marker itself; a folder without one, or asked for without its "/", is ErrNotExist.
 	Stat(ctx context.Context, key string) (Info, error)
 
-	// ListPage returns one page of the keys under opts.Prefix in key order, pages in order too.
+	// ListPage returns one page of the keys under opts.Prefix in key order (by bytes, common
+	// prefixes among them), pages in order too. Keys that come or go between two pages may or
+	// may not be seen; all others are seen once. No match is an empty page, not an error.
 	ListPage(ctx context.Context, opts ListOptions) (Page, error)
 
 	// ReadRange reads n bytes of key from off; n < 0 means to the end. A version that is not ""
@@ -47,14 +52,16 @@ type Driver interface {
 	StartUpload(ctx context.Context, key string, opts WriteOptions) (Upload, error)
 
 	// ResumeUpload finds the unfinished upload id again, in another process too.
-	// ErrUploadGone if it has ended.
+	// opts are those of StartUpload. ErrUploadGone if it has ended.
 	ResumeUpload(ctx context.Context, key string, id UploadID, opts WriteOptions) (Upload, error)
 
 	// Copy makes dst a copy of exactly src.Version, inside the store, of any size.
-	// With dst == src.Key it only replaces what opts sets.
+	// What opts does not set is copied too; with dst == src.Key only what it sets is replaced.
+	// ErrChanged if src.Version is not the current one, ErrNotExist if src is gone.
 	Copy(ctx context.Context, dst string, src Info, opts WriteOptions) (Info, error)
 
-	// Move renames src to dst atomically. Drivers without CapMove answer ErrUnsupported.
+	// Move renames src to dst atomically, as Copy and Delete would. With CapFolders, markers
+	// are moved with all that is below them; dst must then be absent (ErrExist).
 	Move(ctx context.Context, dst string, src Info, opts WriteOptions) (Info, error)
 
 	// Delete removes the keys, at most Limits.DeleteBatch of them. It joins one *Error for
@@ -68,7 +75,11 @@ type Driver interface {
 
 // Upload is one unfinished write. Nothing is visible at its key until Commit returns nil.
 // Exactly one of Commit or Abort ends it; dropping the value leaves it resumable.
-// PutPart may be called concurrently for different numbers.
+// With CapParallelParts, PutPart may be called concurrently for different numbers, in any order.
+// Without it, calls come one after the other, each with the next number or the last one again.
+//
+// Once the upload has ended its methods answer ErrUploadGone, but for a second Abort, and for a
+// second Commit where the driver can still tell that the first one succeeded.
 type Upload interface {
 	// ID names the upload for ResumeUpload. It is opaque and survives a restart.
 	ID() UploadID
@@ -82,12 +93,14 @@ type Upload interface {
 
 	// Commit publishes Base and then parts, which are numbered 1 to n without a hole, as one
 	// object. It fails with ErrChanged or ErrExist if a condition of WriteOptions does not
-	// hold, and with ErrInvalid if size or sum do not agree with what the store holds. A
-	// failed Commit leaves the key as it was. An ambiguous failure (a lost answer) is
+	// hold, with ErrChanged if a part's Tag is no longer the stored one, and with ErrInvalid if
+	// numbers, size or sum do not agree with what the store holds. A
+	// failed Commit leaves the key as it was, and the upload to be aborted. An ambiguous failure (a lost answer) is
 	// resolved by asking the store, so that nil and error both tell the truth.
 	Commit(ctx context.Context, parts []Part, opts CommitOptions) (Info, error)
 
-	// Abort ends the upload and frees what it stored. Aborting twice is no error.
+	// Abort ends the upload and frees what it stored. Aborting twice, or what was committed, is
+	// no error and changes nothing.
 	Abort(ctx context.Context) error
 }
 
@@ -117,7 +130,7 @@ type Info struct {
 	Version  string    // changes whenever the bytes do: an ETag, a generation; never "" for an object
 	Sum      uint64    // of the whole object, by the driver's Checksum, if HasSum
 	HasSum   bool
-	IsPrefix bool // a common prefix: more keys lie under Key. Only Key is set
+	IsPrefix bool // a common prefix: more keys lie under Key. Only Key is set, and ModTime where folders have one
 }
 
 // IsMarker reports whether the key is that of a folder marker.
@@ -164,7 +177,7 @@ type Caps uint32
 
 // The optional abilities.
 const (
-	CapParallelParts Caps = 1 << iota // parts may be put concurrently and in any order
+	CapParallelParts Caps = 1 << iota // parts may be put concurrently, in any order, and again
 	CapResume                         // ResumeUpload and Upload.Parts
 	CapBase                           // WriteOptions.Base
 	CapCopy                           // Copy
@@ -177,7 +190,7 @@ const (
 // Has reports whether all of want are in c.
 func (c Caps) Has(want Caps) bool { return c&want == want }
 
-// Limits is what the store allows.
+// Limits is what the store allows. All but Checksum and MinBase are above zero.
 type Limits struct {
 	MaxObject   int64 // bytes of an object
 	MaxPut      int64 // bytes of one Put
