@@ -45,7 +45,7 @@ vet: ## Run go vet
 
 .PHONY: docs
 docs: ## Write the generated part of the documents anew
-	$(GO) generate ./...
+	$(GO) test ./config -run TestReference -update
 
 .PHONY: compose-test
 compose-test: ## Try docker-compose.yml: upload over FTP, read the object back

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/spf13/viper"
+)
+
+// maxFile bounds the configuration file, in bytes: room for some ten thousand users.
+const maxFile = 16 << 20
+
+// delimiter joins the keys of a path for viper. No key holds it: viper's own "." and the usual
+// "::" would make a key "tls.cert_file" another spelling of a path.
+const delimiter = "\x1f"
+
+// Load reads the configuration from a file, whose name's end tells its format (.yaml, .yml, .toml
+// or .json), and from environ, the "NAME=value" strings of os.Environ, which override the file.
+// Without a file ("") the environment is all there is.
+//
+// A configuration that is wrong in any way is refused with an *Error that lists everything that
+// is wrong with it; a file that cannot be read with another error. Relative names of files in
+// the configuration are relative to the working directory.
+func Load(file string, environ []string) (*Config, error) {
+	layers := viper.NewWithOptions(viper.KeyDelimiter(delimiter), viper.WithDecoderRegistry(formats{}))
+	if file != "" {
+		if err := readLayer(layers, file); err != nil {
+			return nil, fmt.Errorf("configuration file %s: %w", file, err)
+		}
+	}
+
+	problems := newProblems()
+	for _, variable := range readEnvironment(environ, problems) {
+		layers.Set(strings.Join(variable.path, delimiter), variable.value)
+		problems.sources[fieldPath(variable.path)] = variable.name
+	}
+
+	var c Config
+	decoder{problems}.section(reflect.ValueOf(&c).Elem(), "", layers.AllSettings())
+	c.validate(problems)
+	if err := problems.err(); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+func readLayer(layers *viper.Viper, file string) error {
+	text, err := readFile(file, maxFile)
+	if err != nil {
+		return err
+	}
+	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(file)), ".")
+	layers.SetConfigType(format)
+	return layers.ReadConfig(bytes.NewReader(text))
+}
+
+func fieldPath(keys []string) string {
+	path := ""
+	for _, key := range keys {
+		path = join(path, key)
+	}
+	return path
+}
+
+// InEnvironment reports whether environ sets anything, so that a program without a file can tell
+// a configuration by environment alone from none.
+func InEnvironment(environ []string) bool {
+	problems := newProblems()
+	return len(readEnvironment(environ, problems)) > 0 || len(problems.list) > 0
+}
