@@ -8,6 +8,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -61,6 +62,11 @@ const (
 	TLSRequired TLSMode = "required"
 	TLSImplicit TLSMode = "implicit"
 )
+
+// NeedsCertificate reports whether any listener uses TLS.
+func (c *Config) NeedsCertificate() bool {
+	return slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.TLS != "" && l.TLS != TLSNone })
+}
 
 // Passive says where passive data connections are accepted.
 type Passive struct {

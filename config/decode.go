@@ -153,7 +153,12 @@ func (d decoder) leaf(v reflect.Value, f field, path string, tree any) {
 		}
 		return
 	}
-	if err := f.parse(v, text); err != nil {
+	err := f.parse(v, text)
+	switch {
+	case err == nil:
+	case f.typ == reflect.TypeFor[Endpoint]():
+		d.add(path, "%v", err) // a password in a URL is one way to be wrong
+	default:
 		d.add(path, "got %q, %v", text, err)
 	}
 }

@@ -17,6 +17,10 @@ const maxFile = 16 << 20
 // "::" would make a key "tls.cert_file" another spelling of a path.
 const delimiter = "\x1f"
 
+// Check finds what only another package can know to be wrong, and refuses the field. What is
+// asked of it can be wrong in other ways too: then fields are empty.
+type Check func(c *Config, refuse func(field string, err error))
+
 // Load reads the configuration from a file, whose name's end tells its format (.yaml, .yml, .toml
 // or .json), and from environ, the "NAME=value" strings of os.Environ, which override the file.
 // Without a file ("") the environment is all there is.
@@ -24,7 +28,7 @@ const delimiter = "\x1f"
 // A configuration that is wrong in any way is refused with an *Error that lists everything that
 // is wrong with it; a file that cannot be read with another error. Relative names of files in
 // the configuration are relative to the working directory.
-func Load(file string, environ []string) (*Config, error) {
+func Load(file string, environ []string, checks ...Check) (*Config, error) {
 	layers := viper.NewWithOptions(viper.KeyDelimiter(delimiter), viper.WithDecoderRegistry(formats{}))
 	if file != "" {
 		if err := readLayer(layers, file); err != nil {
@@ -41,6 +45,9 @@ func Load(file string, environ []string) (*Config, error) {
 	var c Config
 	decoder{problems}.section(reflect.ValueOf(&c).Elem(), "", layers.AllSettings())
 	c.validate(problems)
+	for _, check := range checks {
+		check(&c, func(field string, err error) { problems.add(field, "%v", err) })
+	}
 	if err := problems.err(); err != nil {
 		return nil, err
 	}

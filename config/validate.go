@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -29,23 +28,16 @@ func (c *Config) validateListeners(p *problems) {
 			taken[address] = at
 		}
 	}
-	needsTLS := ""
 	for i, l := range c.Listeners {
-		at := element("listeners", i)
-		takeAddress(l.Address, join(at, "address"))
-		if l.TLS != "" && l.TLS != TLSNone && needsTLS == "" {
-			needsTLS = fmt.Sprintf("missing, expected the name of a file as %s.tls is %s", at, l.TLS)
-		}
+		takeAddress(l.Address, join(element("listeners", i), "address"))
 	}
 	takeAddress(c.Admin.Address, "admin.address")
-	if needsTLS == "" {
-		return
+
+	if c.NeedsCertificate() && c.TLS.CertFile == "" {
+		p.add("tls.cert_file", "missing, expected the name of a file as a listener uses TLS")
 	}
-	if c.TLS.CertFile == "" {
-		p.add("tls.cert_file", "%s", needsTLS)
-	}
-	if c.TLS.KeyFile == "" {
-		p.add("tls.key_file", "%s", needsTLS)
+	if c.NeedsCertificate() && c.TLS.KeyFile == "" {
+		p.add("tls.key_file", "missing, expected the name of a file as a listener uses TLS")
 	}
 }
 

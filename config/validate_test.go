@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,8 +60,9 @@ memory:`, `limits.sessions: got "0", expected 1 to 1000000`},
 anonymous.store: got "disk", which is no store, expected one of lake`},
 		{`bucket: drop, `, ``, `stores[0].bucket: missing, expected the name of a bucket`},
 		{`bucket: drop`, `bucket: drop/in`, `stores[0].bucket: got "drop/in", expected the name of a bucket without a path`},
-		{`http://127.0.0.1:9000`, `127.0.0.1:9000`, `stores[0].endpoint: got "127.0.0.1:9000", expected a URL such as https://s3.example.com:9000`},
-		{`http://127.0.0.1:9000`, `ftp://127.0.0.1:9000`, `stores[0].endpoint: got "ftp://127.0.0.1:9000", expected a URL such as https://s3.example.com:9000`},
+		{`http://127.0.0.1:9000`, `127.0.0.1:9000`, `stores[0].endpoint: expected a URL such as https://s3.example.com:9000`},
+		{`http://127.0.0.1:9000`, `ftp://127.0.0.1:9000`, `stores[0].endpoint: expected a URL such as https://s3.example.com:9000`},
+		{`http://127.0.0.1:9000`, `http://me:hunter2@127.0.0.1:9000`, `stores[0].endpoint: expected a URL such as https://s3.example.com:9000`},
 		{`path_style: true`, `path_style: 1`, `stores[0].path_style: got "1", expected true or false`},
 		{`, secret_key: minioadmin`, ``, `stores[0].secret_key: missing, expected as access_key is given`},
 		{`access_key: minioadmin, `, ``, `stores[0].access_key: missing, expected as secret_key is given`},
@@ -119,8 +121,8 @@ func TestAllAtOnce(t *testing.T) {
 
 func TestTLSNeedsACertificate(t *testing.T) {
 	_, err := load(t, minimal, "TIDEGATE_LISTENERS_0_TLS=implicit")
-	require.EqualError(t, err, `tls.cert_file: missing, expected the name of a file as listeners[0].tls is implicit
-tls.key_file: missing, expected the name of a file as listeners[0].tls is implicit`)
+	require.EqualError(t, err, `tls.cert_file: missing, expected the name of a file as a listener uses TLS
+tls.key_file: missing, expected the name of a file as a listener uses TLS`)
 }
 
 func TestAnonymousUserNamesAreReserved(t *testing.T) {
@@ -194,4 +196,14 @@ func TestWarnings(t *testing.T) {
 			require.Equal(t, test.want, fields)
 		})
 	}
+}
+
+func TestChecksAreAskedToo(t *testing.T) {
+	file := write(t, "tidegate.yaml", strings.Replace(documented, "tls: none", "tls: on", 1))
+	_, err := config.Load(file, nil, func(c *config.Config, refuse func(string, error)) {
+		refuse("listeners[0].tls", errors.New("not told, as it is known to be wrong"))
+		refuse("users[0].password", errors.New("guessed at once: "+c.Users[0].Name))
+	})
+	require.EqualError(t, err, `listeners[0].tls: got "on", expected one of none, explicit, required, implicit
+users[0].password: guessed at once: bench`)
 }

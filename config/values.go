@@ -94,7 +94,8 @@ type Endpoint string
 
 func parseEndpoint(text string) (Endpoint, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", errors.New("expected a URL such as https://s3.example.com:9000")
 	}
 	return Endpoint(text), nil
