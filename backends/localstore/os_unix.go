@@ -1,0 +1,25 @@
+//go:build unix
+
+package localstore
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// openNonblock keeps the opening of a pipe from waiting for its other end.
+const openNonblock = syscall.O_NONBLOCK
+
+// syncDir forces the names in directory dir to the disk.
+func syncDir(root *os.Root, dir string) error {
+	f, err := root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer discard(f)
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return err // EINVAL: a file system whose directories need no Sync, or know none
+	}
+	return nil
+}
