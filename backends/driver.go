@@ -42,6 +42,8 @@ type Driver interface {
 	// ReadRange reads n bytes of key from off; n < 0 means to the end. A version that is not ""
 	// pins the read: ErrChanged if it is no longer the current one. An off behind the end is
 	// ErrRange; off == size reads nothing. Info describes the object read, at no further request.
+	// The body is of one version whatever happens. Where it breaks off it may be asked for again
+	// from there; but a body that is an io.WriterTo is local, and its errors are final.
 	ReadRange(ctx context.Context, key, version string, off, n int64) (io.ReadCloser, Info, error)
 
 	// Put writes the object at key in one request, atomically, and has the store verify
@@ -64,8 +66,9 @@ type Driver interface {
 	// are moved with all that is below them; dst must then be absent (ErrExist).
 	Move(ctx context.Context, dst string, src Info, opts WriteOptions) (Info, error)
 
-	// Delete removes the keys, at most Limits.DeleteBatch of them. It joins one *Error for
-	// each key that could not be removed; a key that is absent counts as removed.
+	// Delete removes the keys, at most Limits.DeleteBatch of them, with CapFolders in their order.
+	// It joins one *Error for each key that could not be removed; one that is absent counts as
+	// removed.
 	// A marker of a folder that still holds something may be refused with ErrNotEmpty.
 	Delete(ctx context.Context, keys []string) error
 
@@ -92,11 +95,12 @@ type Upload interface {
 	Parts(ctx context.Context) ([]Part, error)
 
 	// Commit publishes Base and then parts, which are numbered 1 to n without a hole, as one
-	// object. It fails with ErrChanged or ErrExist if a condition of WriteOptions does not
-	// hold, with ErrChanged if a part's Tag is no longer the stored one, and with ErrInvalid if
-	// numbers, size or sum do not agree with what the store holds. A
-	// failed Commit leaves the key as it was, and the upload to be aborted. An ambiguous failure (a lost answer) is
-	// resolved by asking the store, so that nil and error both tell the truth.
+	// object; with a Base there may be no parts. It fails with ErrChanged or ErrExist if a
+	// condition of WriteOptions does not hold, with ErrChanged if a part's Tag is no longer the
+	// stored one, and with ErrInvalid if numbers, size or sum do not agree with what the store
+	// holds. A failed Commit leaves the key as it was, and the upload to be aborted. An ambiguous
+	// failure (a lost answer) is resolved by asking the store, so that nil and error both tell
+	// the truth.
 	Commit(ctx context.Context, parts []Part, opts CommitOptions) (Info, error)
 
 	// Abort ends the upload and frees what it stored. Aborting twice, or what was committed, is
@@ -112,7 +116,7 @@ type Part struct {
 	Number int
 	Size   int64
 	Tag    string // the store's tag of exactly these bytes (an ETag); refused at Commit if another writer replaced them
-	Sum    uint64 // of the part, by the driver's Checksum; 0 where it has none
+	Sum    uint64 // of the part, by the driver's Checksum; 0 where it has none, or in Parts behind a Base
 }
 
 // Body is the bytes of a Put or a part: held in memory, of known size, rewindable for a retry.

