@@ -6,6 +6,7 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint
 
 # What the tests and checks are run with. A change here is a change of the tools.
 MINIO_VERSION         := v0.0.0-20260212201848-7aac2a2c5b7c
+MC_VERSION            := v0.0.0-20250313080218-cf909e1063a9
 GOLANGCI_LINT_VERSION := v2.14.0
 TEST_CLIENTS          := curl lftp
 
@@ -58,6 +59,12 @@ tools: tools-test tools-lint ## Get the tools of the tests and checks into .tool
 tools-test:
 	@GO='$(GO)' .ci/get-tool minio github.com/minio/minio '$(MINIO_VERSION)'
 	@.ci/get-clients $(TEST_CLIENTS)
+
+# Only where compose-test cannot pull MinIO's image.
+.PHONY: tools-compose
+tools-compose:
+	@GO='$(GO)' .ci/get-tool minio github.com/minio/minio '$(MINIO_VERSION)'
+	@GO='$(GO)' .ci/get-tool mc github.com/minio/mc '$(MC_VERSION)'
 
 .PHONY: tools-lint
 tools-lint:
