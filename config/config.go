@@ -19,7 +19,7 @@ type Config struct {
 	// The certificate that every listener with TLS shows.
 	TLS TLS `key:"tls"`
 	// The bound of all buffers of all transfers together. When it is spent, sockets wait.
-	Memory Size `key:"memory" default:"256MiB" min:"16MiB" max:"1TiB"`
+	Memory Size `key:"memory" default:"256MiB" min:"32MiB" max:"1TiB"`
 	// The HTTP side for operators and orchestrators.
 	Admin Admin `key:"admin"`
 	// The bounds of what clients can ask for.

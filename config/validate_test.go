@@ -46,7 +46,7 @@ metrics: { address: ":9" }`, `metrics: no such key, expected one of listeners, t
     passive:`, `listeners[0].greeting: got "hello\r\n230 you are in", expected one line without control characters`},
 		{`tls: none`, `tls: required`, ``},
 		{`cert_file: cert.pem, key_file: key.pem`, `cert_file: cert.pem, ciphers: all`, `tls.ciphers: no such key, expected one of cert_file, key_file`},
-		{`256MiB`, `1MiB`, `memory: got "1MiB", expected 16MiB to 1TiB`},
+		{`256MiB`, `1MiB`, `memory: got "1MiB", expected 32MiB to 1TiB`},
 		{`256MiB`, `lots`, `memory: got "lots", expected a size such as 256MiB`},
 		{`256MiB`, `-256MiB`, `memory: got "-256MiB", expected a size such as 256MiB`},
 		{`127.0.0.1:8080`, `127.0.0.1:2121`, `admin.address: got "127.0.0.1:2121", which listeners[0].address listens at already`},
