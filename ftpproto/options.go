@@ -1,7 +1,9 @@
 package ftpproto
 
 import (
+	"cmp"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -74,3 +76,34 @@ const (
 	DefaultMaxSessionsPerAddress = 1_000
 	DefaultGreeting              = "Tidegate FTP gateway ready."
 )
+
+func (o ListenerOptions) validate() error {
+	p := o.Passive
+	switch {
+	case o.TLS < TLSNone || o.TLS > TLSImplicit:
+		return errors.New("unknown TLS mode")
+	case o.TLS != TLSNone && o.TLSConfig == nil:
+		return errors.New("TLS needs a TLSConfig")
+	case p.MinPort == 0 && p.MaxPort == 0:
+	case p.MinPort < 1 || p.MaxPort > maxPort || p.MinPort > p.MaxPort:
+		return errors.New("passive ports: want 1 ≤ MinPort ≤ MaxPort ≤ 65535")
+	}
+	if o.ActiveSourcePort < 0 || o.ActiveSourcePort > maxPort {
+		return errors.New("active source port: want 0 to 65535")
+	}
+	return nil
+}
+
+const maxPort = 1<<16 - 1
+
+func (o ListenerOptions) withDefaults() ListenerOptions {
+	o.Greeting = cmp.Or(o.Greeting, DefaultGreeting)
+	t := &o.Timeouts
+	t.Login = cmp.Or(t.Login, 60*time.Second)
+	t.Idle = cmp.Or(t.Idle, 300*time.Second)
+	t.DataOpen = cmp.Or(t.DataOpen, 60*time.Second)
+	t.Handshake = cmp.Or(t.Handshake, 10*time.Second)
+	t.Stall = cmp.Or(t.Stall, 300*time.Second)
+	t.Reply = cmp.Or(t.Reply, 60*time.Second)
+	return o
+}

@@ -1,0 +1,133 @@
+package ftpproto
+
+import (
+	"context"
+	"errors"
+)
+
+// command is a row of the command table. What FEAT and HELP say is derived from the rows.
+type command struct {
+	verb   string
+	syntax string // of the argument, for HELP
+
+	// run handles the command: it parses arg, looks at the session's state, asks the
+	// FileSystem and returns the reply. nil for a command that is known and not implemented.
+	run func(s *session, ctx context.Context, arg string) (reply, error)
+	// open stands instead of run for a command that opens a data connection. It returns
+	// what then runs as a transfer.
+	open func(s *session, arg string) (job, error)
+
+	needsArg       bool
+	refusesArg     bool
+	beforeLogin    bool
+	duringTransfer bool // answered at once while a transfer runs; others wait for its end
+
+	// available is nil, or tells whether this session has what the command needs.
+	available func(s *session) bool
+	// features are the lines that FEAT shows for it.
+	features func(s *session) []string
+}
+
+// commandTable is the rows, in the order of HELP, and by verb.
+type commandTable struct {
+	rows   []*command
+	byVerb map[string]*command
+}
+
+func newCommandTable() commandTable {
+	t := commandTable{byVerb: make(map[string]*command)}
+	for _, rows := range [][]command{loginCommands(), parameterCommands(), dataCommands(),
+		transferCommands(), folderCommands(), fileCommands(), infoCommands(), unimplementedCommands()} {
+		for _, row := range rows {
+			t.rows = append(t.rows, &row)
+			t.byVerb[row.verb] = &row
+		}
+	}
+	return t
+}
+
+func (t commandTable) find(verb string) *command { return t.byVerb[verb] }
+
+var errNotLoggedIn = NewError(530, "Please log in with USER and PASS.", nil)
+
+// feature returns a features function for fixed lines.
+func feature(lines ...string) func(*session) []string {
+	return func(*session) []string { return lines }
+}
+
+// execute runs one command and sends its reply. An error ends the session.
+func (s *session) execute(l line) error {
+	s.before, s.once = s.once, oneCommand{}
+	if !s.greeted && isForeign(l.verb) {
+		return errors.Join(errEnd, errors.New("the client does not speak FTP"))
+	}
+	s.greeted = true
+	r, err := s.handle(l)
+	if err != nil {
+		r = s.failure(l.verb, err)
+	}
+	return s.send(r)
+}
+
+func (s *session) handle(l line) (reply, error) {
+	cmd, err := s.admits(l)
+	if err != nil {
+		return reply{}, err
+	}
+	if cmd.open == nil {
+		return cmd.run(s, s.ctx, l.arg)
+	}
+	j, err := cmd.open(s, l.arg)
+	if err != nil {
+		s.dropData() // it may already hold the connection of a client that gave up
+		return reply{}, err
+	}
+	return s.transfer(cmd.verb, j)
+}
+
+// failure is where every error becomes a reply: one that carries a reply is sent as that, any
+// other is logged and answered with a fixed text.
+func (s *session) failure(verb string, err error) reply {
+	code, text := ReplyTo(err, 451, "Requested action aborted: local error in processing.")
+	if _, carries := errors.AsType[*Error](err); !carries {
+		s.log.Error("command failed", "command", verb, "err", err)
+	}
+	return reply{code: code, text: text}
+}
+
+// admits returns the row of l if the session may run it now.
+func (s *session) admits(l line) (*command, error) {
+	if l.problem != nil {
+		return nil, l.problem
+	}
+	cmd := s.server.commands.find(l.verb)
+	switch {
+	case cmd == nil:
+		return nil, NewError(500, "Unknown command.", nil)
+	case !cmd.usable(s):
+		return nil, NewError(502, "Command not implemented.", nil)
+	case s.fs == nil && !cmd.beforeLogin:
+		return nil, errNotLoggedIn
+	case cmd.needsArg && l.arg == "":
+		return nil, NewError(501, "Missing argument: "+cmd.verb+" "+cmd.syntax, nil)
+	case cmd.refusesArg && l.arg != "":
+		return nil, NewError(501, cmd.verb+" takes no argument.", nil)
+	}
+	return cmd, nil
+}
+
+// usable reports whether the command works in this session.
+func (c *command) usable(s *session) bool {
+	return (c.run != nil || c.open != nil) && (c.available == nil || c.available(s))
+}
+
+// isForeign reports whether a first line with this verb comes from an HTTP or SMTP client, as
+// one does that a browser is made to send (the ALPACA attack).
+func isForeign(verb string) bool {
+	switch verb {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI",
+		"EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "VRFY", "EXPN":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,43 @@
+package ftpproto_test
+
+import (
+	"flag"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tidegate/tidegate/ftpproto/ftptest"
+)
+
+var update = flag.Bool("update", false, "write the texts of replies and the data received into the transcripts")
+
+// TestTranscripts plays testdata/*.txt, which are the specification of the server. Package
+// ftptest documents their format.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ftptest.Run(t, file, ftptest.Mode{Update: *update})
+		})
+	}
+}
+
+// TestTranscriptsWithReadFrom plays the transcripts on a file system that reads uploads from the
+// data connection itself, which must make no difference.
+func TestTranscriptsWithReadFrom(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	require.NoError(t, err)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ftptest.Run(t, file, ftptest.Mode{ReadFrom: true})
+		})
+	}
+}
