@@ -65,7 +65,7 @@ func (d decoder) unknownKeys(path string, in map[string]any, keys []string) {
 // misplaced refuses a key that belongs to another type of store.
 func (d decoder) misplaced(f field, path string, in map[string]any) {
 	for _, key := range []string{f.key, f.key + fileSuffix} {
-		if _, given := in[key]; given && !d.has(join(path, "type")) {
+		if isGiven(in[key]) && !d.has(join(path, "type")) {
 			d.add(join(path, key), "expected only in a store of type %s", f.only)
 		}
 	}
@@ -96,20 +96,17 @@ func (d decoder) list(v reflect.Value, path string, tree any) {
 
 // secret takes the text of the key itself or that of the file named by its twin.
 func (d decoder) secret(v reflect.Value, f field, path string, value, file any) {
-	if value != nil && file != nil {
+	if isGiven(value) && isGiven(file) {
 		d.add(path, "given together with %s, expected one of them", f.key+fileSuffix)
 		return
 	}
-	if file == nil {
+	if !isGiven(file) {
 		d.leaf(v, f, path, value)
 		return
 	}
 	name, ok := file.(string)
 	if !ok {
 		d.add(path+fileSuffix, "got %s, expected the name of a file", describe(file))
-		return
-	}
-	if name == "" {
 		return
 	}
 	text, err := readSecret(name)
@@ -119,6 +116,9 @@ func (d decoder) secret(v reflect.Value, f field, path string, value, file any) 
 	}
 	v.SetString(text)
 }
+
+// isGiven reports whether a key has a value; an empty one counts as none.
+func isGiven(tree any) bool { return tree != nil && tree != "" }
 
 func readSecret(name string) (string, error) {
 	text, err := readFile(name, maxSecretFile)

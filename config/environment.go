@@ -66,18 +66,23 @@ func pathOf(section reflect.Type, rest string) []string {
 		case f.isSection():
 			path = pathOf(f.typ, inner)
 		case f.isList():
-			number, last, _ := strings.Cut(inner, "_")
-			if path = pathOf(f.typ.Elem(), last); path != nil && isNumber(number) {
-				path = append([]string{"[" + number + "]"}, path...)
-			} else {
-				path = nil
-			}
+			path = pathOfElement(f.typ.Elem(), inner)
 		}
 		if path != nil {
 			return append([]string{f.key}, path...)
 		}
 	}
 	return nil
+}
+
+// pathOfElement does so inside a list, where rest begins with the number of an element.
+func pathOfElement(section reflect.Type, rest string) []string {
+	number, rest, _ := strings.Cut(rest, "_")
+	path := pathOf(section, rest)
+	if path == nil || !isNumber(number) {
+		return nil
+	}
+	return append([]string{"[" + number + "]"}, path...)
 }
 
 func variableName(key string) string { return strings.ToUpper(key) }

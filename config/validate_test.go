@@ -150,6 +150,11 @@ func TestSecretFiles(t *testing.T) {
 	require.Equal(t, config.Secret(" s3cr3t "), c.Stores[0].SecretKey, "only the line end goes")
 	require.Equal(t, config.Secret("token"), c.Stores[0].SessionToken)
 
+	c, err = load(t, strings.Replace(documented, "secret_key: minioadmin", `secret_key: ""`, 1),
+		"TIDEGATE_STORES_0_SECRET_KEY_FILE="+file("other", "other"))
+	require.NoError(t, err)
+	require.Equal(t, config.Secret("other"), c.Stores[0].SecretKey, "an empty value counts as none")
+
 	for name, test := range map[string]struct {
 		yaml, variable, want string
 	}{
