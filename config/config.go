@@ -151,6 +151,8 @@ type Store struct {
 	Region string `key:"region" only:"s3"`
 	// Whether the bucket is in the path of requests and not in the host name. MinIO needs it.
 	PathStyle bool `key:"path_style" only:"s3" default:"false"`
+	// How the store verifies what it is sent: crc64nvme, or, for a store that does not know it, sha256, which costs one more read of each body.
+	Checksum Checksum `key:"checksum" only:"s3" default:"crc64nvme" oneof:"crc64nvme sha256"`
 	// The access key. Not given: credentials as the AWS tools find them (environment, profile, role).
 	AccessKey Secret `key:"access_key" only:"s3"`
 	// The secret key of the access key.
@@ -168,6 +170,15 @@ type StoreType string
 const (
 	StoreS3    StoreType = "s3"
 	StoreLocal StoreType = "local"
+)
+
+// Checksum is a way to have a store verify bytes.
+type Checksum string
+
+// The checksums.
+const (
+	ChecksumCRC64NVME Checksum = "crc64nvme"
+	ChecksumSHA256    Checksum = "sha256"
 )
 
 // User is one who may log in.

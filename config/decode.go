@@ -34,6 +34,8 @@ func (d decoder) section(v reflect.Value, path string, tree any) {
 	for _, f := range fieldsOf(v.Type()) {
 		target, at, value := v.Field(f.index), join(path, f.key), in[f.key]
 		switch {
+		case f.only != "" && f.only != in["type"]:
+			d.misplaced(f, path, in)
 		case f.isSection():
 			d.section(target, at, value)
 		case f.isList():
@@ -42,9 +44,6 @@ func (d decoder) section(v reflect.Value, path string, tree any) {
 			d.secret(target, f, at, value, in[f.key+fileSuffix])
 		default:
 			d.leaf(target, f, at, value)
-		}
-		if f.only != "" && f.only != in["type"] {
-			d.misplaced(f, path, in)
 		}
 	}
 }

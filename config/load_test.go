@@ -75,7 +75,7 @@ func TestDocumentedFile(t *testing.T) {
 		Log:          config.Log{Level: "info", Format: config.LogText},
 		Stores: []config.Store{{
 			Name: "lake", Type: config.StoreS3, Bucket: "drop", Endpoint: "http://127.0.0.1:9000",
-			Region: "us-east-1", PathStyle: true, AccessKey: "minioadmin", SecretKey: "minioadmin",
+			Region: "us-east-1", PathStyle: true, Checksum: config.ChecksumCRC64NVME, AccessKey: "minioadmin", SecretKey: "minioadmin",
 		}, {
 			Name: "disk", Type: config.StoreLocal, Path: "./data",
 		}},

@@ -41,7 +41,7 @@ func TestReference(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(want), 0o600))
 		return
 	}
-	require.Equal(t, want, string(text), "the reference is stale, \"make docs\" writes it anew")
+	require.True(t, want == string(text), "%s is stale, \"make docs\" writes it anew", file)
 }
 
 // reference writes one table for each section of the schema.
@@ -93,13 +93,13 @@ func (r *reference) section(path, variable, about string, section reflect.Type) 
 func valueOf(f field) string {
 	switch {
 	case f.isWords():
-		return "list of " + strings.Join(f.oneOf, ", ")
+		return "list of `" + strings.Join(f.oneOf, "`, `") + "`"
 	case len(f.oneOf) > 0:
-		return strings.Join(f.oneOf, ", ")
+		return "`" + strings.Join(f.oneOf, "`, `") + "`"
 	}
 	switch f.typ {
 	case reflect.TypeFor[bool]():
-		return "true, false"
+		return "`true`, `false`"
 	case reflect.TypeFor[int](), reflect.TypeFor[time.Duration](), reflect.TypeFor[Size]():
 		return f.min + " to " + f.max
 	case reflect.TypeFor[netip.Addr]():

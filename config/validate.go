@@ -98,7 +98,7 @@ func (c *Config) validateUsers(p *problems) {
 
 func (c *Config) validateUser(p *problems, at string, u User) {
 	switch {
-	case c.Anonymous.Enabled && (u.Name == "anonymous" || u.Name == "ftp"):
+	case c.Anonymous.Enabled && (strings.EqualFold(u.Name, "anonymous") || strings.EqualFold(u.Name, "ftp")):
 		p.add(join(at, "name"), "got %q, which is the anonymous user's while anonymous.enabled is true", u.Name)
 	case !isUserName(u.Name):
 		p.add(join(at, "name"), "got %q, expected a name without /, without control characters, and not . or ..", u.Name)

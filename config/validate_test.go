@@ -69,7 +69,7 @@ anonymous.store: got "disk", which is no store, expected one of lake`},
 		{`access_key: minioadmin, secret_key: minioadmin`, `session_token: t`, `stores[0].access_key: missing, expected as session_token is given`},
 		{`region: us-east-1`, `path: /data`, `stores[0].path: expected only in a store of type local`},
 		{`path: ./data`, `path: ./data, path_style: false`, `stores[1].path_style: expected only in a store of type s3`},
-		{`path: ./data`, `path: ./data, secret_key_file: /nowhere`, `stores[1].secret_key_file: open /nowhere: no such file or directory`},
+		{`path: ./data`, `path: ./data, secret_key_file: /nowhere`, `stores[1].secret_key_file: expected only in a store of type s3`},
 		{`, path: ./data`, ``, `stores[1].path: missing, expected a directory`},
 		{`- name: bench`, `- nam: bench`, `users[0].nam: no such key, did you mean name?
 users[0].name: missing, expected a value`},
@@ -126,11 +126,11 @@ tls.key_file: missing, expected the name of a file as a listener uses TLS`)
 }
 
 func TestAnonymousUserNamesAreReserved(t *testing.T) {
-	named := strings.Replace(documented, "name: bench", "name: ftp", 1)
+	named := strings.Replace(documented, "name: bench", "name: FTP", 1)
 	_, err := load(t, named)
 	require.NoError(t, err)
 	_, err = load(t, named, "TIDEGATE_ANONYMOUS_ENABLED=true")
-	require.EqualError(t, err, `users[0].name: got "ftp", which is the anonymous user's while anonymous.enabled is true`)
+	require.EqualError(t, err, `users[0].name: got "FTP", which is the anonymous user's while anonymous.enabled is true`)
 }
 
 func TestSecretFiles(t *testing.T) {
