@@ -1,0 +1,209 @@
+package s3store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/encoding/httpbinding"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidegate/tidegate/backends"
+)
+
+const (
+	// pieceSize is what one UploadPartCopy moves, if that does not make too many: a few seconds'
+	// work for a store, so that pieces go in parallel and none runs into copyTimeout.
+	pieceSize = 512 * mebi
+	// parallelPieces of one copy are under way at once.
+	parallelPieces = 8
+)
+
+// Copy implements backends.Driver.
+func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
+	const op = "copy"
+	if err := d.admit(ctx, op, dst); err != nil {
+		return backends.Info{}, err
+	}
+	switch {
+	case opts.Base != nil:
+		return backends.Info{}, backends.NewError(op, dst, backends.ErrUnsupported, nil)
+	case opts.IfAbsent, opts.IfVersion != "", src.Size > maxSingle:
+		return d.copyInParts(ctx, op, dst, src, opts)
+	case dst == src.Key, !opts.ModTime.IsZero(), opts.ContentType != "":
+		return d.copyChanged(ctx, op, dst, src, opts)
+	}
+	return d.copyObject(ctx, op, dst, src, opts, &s3.CopyObjectInput{}, "")
+}
+
+// copyObject is one CopyObject.
+func (d *Driver) copyObject(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, in *s3.CopyObjectInput, token string) (backends.Info, error) {
+	in.Bucket, in.Key = d.bucket(), &dst
+	in.CopySource, in.CopySourceIfMatch = d.source(src.Key), pinned(src.Version)
+	out, err := d.client.CopyObject(ctx, in, d.patiently)
+	if err != nil {
+		if info, ok := d.landed(ctx, dst, token, err); ok {
+			return info, nil
+		}
+		return backends.Info{}, d.fail(op, src.Key, err)
+	}
+	info := backends.Info{Key: dst, Size: src.Size, ModTime: written(opts, out.ResultMetadata)}
+	if result := out.CopyObjectResult; result != nil {
+		info.Version = version(result.ETag)
+	}
+	return info, nil
+}
+
+// copyChanged copies with what opts sets in place of the source's. S3 replaces all of an
+// object's attributes or none, so the others are asked for first and sent again.
+func (d *Driver) copyChanged(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
+	head, err := d.head(ctx, src.Key, src.Version)
+	if err != nil {
+		return backends.Info{}, d.fail(op, src.Key, err)
+	}
+	token := newToken() // onto itself, a second try would find the source changed
+	in := &s3.CopyObjectInput{
+		MetadataDirective:  types.MetadataDirectiveReplace,
+		CacheControl:       head.CacheControl,
+		ContentDisposition: head.ContentDisposition,
+		ContentEncoding:    head.ContentEncoding,
+		ContentLanguage:    head.ContentLanguage,
+		ContentType:        head.ContentType,
+		Expires:            expires(head),
+		StorageClass:       head.StorageClass,
+		Metadata:           merged(head.Metadata, metadata(opts, token)),
+	}
+	if opts.ContentType != "" {
+		in.ContentType = &opts.ContentType
+	}
+	src = infoOf(src.Key, head)
+	return d.copyObject(ctx, op, dst, src, opts, in, token)
+}
+
+// copyInParts copies as an upload whose parts are taken from the source: for more than one
+// CopyObject can hold, and for conditions, which MinIO ignores on a CopyObject but not on a
+// CompleteMultipartUpload.
+func (d *Driver) copyInParts(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
+	head, err := d.head(ctx, src.Key, src.Version)
+	if err != nil {
+		return backends.Info{}, d.fail(op, src.Key, err)
+	}
+	src = infoOf(src.Key, head)
+	u, err := d.create(ctx, op, dst, opts, &s3.CreateMultipartUploadInput{
+		CacheControl:       head.CacheControl,
+		ContentDisposition: head.ContentDisposition,
+		ContentEncoding:    head.ContentEncoding,
+		ContentLanguage:    head.ContentLanguage,
+		ContentType:        head.ContentType,
+		Expires:            expires(head),
+		StorageClass:       head.StorageClass,
+		Metadata:           head.Metadata,
+	}, false)
+	if err != nil {
+		return backends.Info{}, err
+	}
+	info, err := u.fill(ctx, op, src)
+	if err != nil {
+		return backends.Info{}, u.giveUp(ctx, err)
+	}
+	return info, nil
+}
+
+// fill makes the upload a copy of src and publishes it.
+func (u *upload) fill(ctx context.Context, op string, src backends.Info) (backends.Info, error) {
+	var parts []backends.Part
+	if src.Size == 0 {
+		// Nothing to take, but an upload has a part at least.
+		part, err := u.PutPart(ctx, 1, backends.Body{ReadSeeker: bytes.NewReader(nil)})
+		if err != nil {
+			return backends.Info{}, err
+		}
+		parts = append(parts, part)
+	} else if err := u.take(ctx, op, src, pieces(src.Size, maxNumber)); err != nil {
+		return backends.Info{}, err
+	}
+	return u.Commit(ctx, parts, backends.CommitOptions{Size: src.Size})
+}
+
+// take makes spans of src the first parts of the upload, inside the store.
+func (u *upload) take(ctx context.Context, op string, src backends.Info, spans []span) error {
+	taken := make([]types.CompletedPart, len(spans))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelPieces)
+	for i, s := range spans {
+		group.Go(func() (err error) {
+			taken[i], err = u.takePiece(ctx, op, i+1, src, s)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	u.pieces, u.size = taken, spans[len(spans)-1].last+1
+	return nil
+}
+
+func (u *upload) takePiece(ctx context.Context, op string, number int, src backends.Info, s span) (types.CompletedPart, error) {
+	d := u.driver
+	out, err := d.client.UploadPartCopy(ctx, &s3.UploadPartCopyInput{
+		Bucket:            d.bucket(),
+		Key:               &u.key,
+		UploadId:          &u.id,
+		PartNumber:        aws.Int32(int32(number)),
+		CopySource:        d.source(src.Key),
+		CopySourceIfMatch: pinned(src.Version),
+		CopySourceRange:   aws.String(fmt.Sprintf("bytes=%d-%d", s.first, s.last)),
+	}, d.patiently)
+	if err != nil {
+		return types.CompletedPart{}, d.fail(op, src.Key, err)
+	}
+	part := types.CompletedPart{PartNumber: aws.Int32(int32(number))}
+	if out.CopyPartResult != nil {
+		part.ETag = quoted(version(out.CopyPartResult.ETag))
+	}
+	return part, nil
+}
+
+// span is a range of bytes, both ends included.
+type span struct{ first, last int64 }
+
+// pieces divides size bytes into spans of about pieceSize, or of more where that would make
+// too many. If there are two, none is smaller than minPart; up to most × maxSingle bytes none
+// is larger than maxSingle.
+func pieces(size, most int64) []span {
+	n := min((size+pieceSize-1)/pieceSize, most)
+	spans := make([]span, n)
+	for i := range n {
+		spans[i] = span{first: size * i / n, last: size*(i+1)/n - 1} // of maxObject: 2^59
+	}
+	return spans
+}
+
+// source is the CopySource of a key. The store decodes it like a part of a URL, and not all
+// agree on "+", so that everything special is escaped.
+func (d *Driver) source(key string) *string {
+	return aws.String(d.opts.Bucket + "/" + httpbinding.EscapePath(key, false))
+}
+
+// merged returns meta with the keys of changes in place of its own.
+func merged(meta, changes map[string]string) map[string]string {
+	all := make(map[string]string, len(meta)+len(changes))
+	for _, from := range []map[string]string{meta, changes} {
+		for k, v := range from {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+func expires(head *s3.HeadObjectOutput) *time.Time {
+	if t, err := http.ParseTime(aws.ToString(head.ExpiresString)); err == nil {
+		return &t
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package s3store
+
+import (
+	"context"
+	"net/url"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/tidegate/tidegate/backends"
+)
+
+// ListPage implements backends.Driver.
+func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backends.Page, error) {
+	const op = "list"
+	if err := d.admit(ctx, op, ""); err != nil {
+		return backends.Page{}, err
+	}
+	in := &s3.ListObjectsV2Input{
+		Bucket:       d.bucket(),
+		Prefix:       optional(opts.Prefix),
+		EncodingType: types.EncodingTypeUrl, // XML has no way to write some legal keys
+		MaxKeys:      aws.Int32(maxPage),
+	}
+	if opts.Token == behindPrefix {
+		in.StartAfter = &opts.Prefix
+	} else {
+		in.ContinuationToken = optional(opts.Token)
+	}
+	if opts.Max > 0 {
+		in.MaxKeys = aws.Int32(int32(min(opts.Max, maxPage)))
+	}
+	if !opts.Recursive {
+		in.Delimiter = aws.String("/")
+	}
+	out, err := d.client.ListObjectsV2(ctx, in)
+	if err != nil {
+		return backends.Page{}, d.fail(op, opts.Prefix, err)
+	}
+	entries, err := merge(out.Contents, out.CommonPrefixes)
+	if err != nil {
+		return backends.Page{}, d.fail(op, opts.Prefix, err)
+	}
+	page := backends.Page{Entries: entries}
+	switch {
+	case aws.ToBool(out.IsTruncated):
+		page.Next = aws.ToString(out.NextContinuationToken)
+	case opts.Max == 1 && opts.Token == "" && len(entries) == 1 && entries[0].Key == opts.Prefix:
+		page.Next = behindPrefix
+	}
+	return page, nil
+}
+
+// behindPrefix is a token for the keys behind the one that is the prefix itself. MinIO, asked
+// for one key only, does not look further if there is an object of that name, and says that
+// there are no more. Tokens of stores do not look like this.
+const behindPrefix = ">"
+
+// merge decodes the two lists of an answer, each in key order, into one.
+func merge(objects []types.Object, prefixes []types.CommonPrefix) ([]backends.Info, error) {
+	files, err := decode(objects, func(o types.Object) (*string, backends.Info) {
+		return o.Key, backends.Info{Size: aws.ToInt64(o.Size), ModTime: aws.ToTime(o.LastModified), Version: version(o.ETag)}
+	})
+	if err != nil {
+		return nil, err
+	}
+	folders, err := decode(prefixes, func(p types.CommonPrefix) (*string, backends.Info) {
+		return p.Prefix, backends.Info{IsPrefix: true}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(folders) == 0 {
+		return files, nil
+	}
+	merged := make([]backends.Info, 0, len(files)+len(folders))
+	for len(files) > 0 && len(folders) > 0 {
+		from := &files
+		if folders[0].Key < files[0].Key {
+			from = &folders
+		}
+		merged, *from = append(merged, (*from)[0]), (*from)[1:]
+	}
+	return append(append(merged, files...), folders...), nil
+}
+
+// decode returns the entries that info makes of list, with their keys as they are.
+func decode[T any](list []T, info func(T) (*string, backends.Info)) ([]backends.Info, error) {
+	infos := make([]backends.Info, 0, len(list))
+	for _, item := range list {
+		encoded, entry := info(item)
+		key, err := url.QueryUnescape(aws.ToString(encoded))
+		if err != nil {
+			return nil, err
+		}
+		entry.Key = key
+		infos = append(infos, entry)
+	}
+	return infos, nil
+}

@@ -1,0 +1,92 @@
+package s3store
+
+import (
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/tidegate/tidegate/backends"
+)
+
+// The keys of user metadata ("x-amz-meta-…") that this package writes and reads.
+const (
+	// metaModTime is WriteOptions.ModTime, as rclone keeps it: decimal seconds since 1970.
+	metaModTime = "mtime"
+	// metaToken names the write that made the object (resolve.go).
+	metaToken = "upload-id"
+)
+
+// newToken returns a name for one write.
+func newToken() string { return rand.Text() }
+
+// metadata returns the user metadata of a write; a token of "" leaves it without a name.
+func metadata(opts backends.WriteOptions, token string) map[string]string {
+	meta := make(map[string]string, 2)
+	if !opts.ModTime.IsZero() {
+		meta[metaModTime] = formatModTime(opts.ModTime)
+	}
+	if token != "" {
+		meta[metaToken] = token
+	}
+	return meta
+}
+
+// modTime returns what meta says, or else the store's own time.
+func modTime(meta map[string]string, stored *time.Time) time.Time {
+	if text, ok := meta[metaModTime]; ok {
+		if t, err := parseModTime(text); err == nil {
+			return t
+		}
+	}
+	return aws.ToTime(stored)
+}
+
+func formatModTime(t time.Time) string {
+	sec, nsec, sign := t.Unix(), int64(t.Nanosecond()), ""
+	if sec < 0 {
+		// Unix rounds down and Nanosecond counts up from there; the text counts down from zero.
+		sign, sec = "-", -sec
+		if nsec > 0 {
+			sec, nsec = sec-1, int64(time.Second)-nsec
+		}
+	}
+	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%s%d.%09d", sign, sec, nsec), "0"), ".")
+}
+
+func parseModTime(text string) (time.Time, error) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	sec, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return time.Time{}, err
+	}
+	const digits = 9
+	if len(fraction) > digits {
+		fraction = fraction[:digits]
+	}
+	nsec, err := strconv.ParseUint(fraction+strings.Repeat("0", digits-len(fraction)), 10, 32)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if strings.HasPrefix(whole, "-") { // of "-0.5" too
+		return time.Unix(sec, -int64(nsec)), nil
+	}
+	return time.Unix(sec, int64(nsec)), nil
+}
+
+// A version is an ETag without its quotes, which some vendors leave out in some answers.
+
+func version(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
+
+func quoted(version string) *string { return aws.String(`"` + version + `"`) }
+
+// pinned is the If-Match of a version, nil for any.
+func pinned(version string) *string {
+	if version == "" {
+		return nil
+	}
+	return quoted(version)
+}

@@ -1,0 +1,176 @@
+package s3store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/tidegate/tidegate/backends"
+)
+
+// Stat implements backends.Driver. It does not ask for the checksum, which would take the
+// right to decrypt where objects are encrypted.
+func (d *Driver) Stat(ctx context.Context, key string) (backends.Info, error) {
+	if err := d.admit(ctx, "stat", key); err != nil {
+		return backends.Info{}, err
+	}
+	head, err := d.head(ctx, key, "")
+	if err != nil {
+		return backends.Info{}, d.fail("stat", key, err)
+	}
+	return infoOf(key, head), nil
+}
+
+func infoOf(key string, head *s3.HeadObjectOutput) backends.Info {
+	return backends.Info{
+		Key:     key,
+		Size:    aws.ToInt64(head.ContentLength),
+		ModTime: modTime(head.Metadata, head.LastModified),
+		Version: version(head.ETag),
+	}
+}
+
+// Put implements backends.Driver.
+func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts backends.WriteOptions) (backends.Info, error) {
+	const op = "put"
+	if err := d.admit(ctx, op, key); err != nil {
+		return backends.Info{}, err
+	}
+	if opts.Base != nil {
+		return backends.Info{}, backends.NewError(op, key, backends.ErrUnsupported, nil)
+	}
+	crc, verify, err := verified(body, d.declares())
+	if err != nil {
+		return backends.Info{}, d.fail(op, key, err)
+	}
+	token := ""
+	if opts.IfAbsent || opts.IfVersion != "" {
+		token = newToken() // without conditions a second try does the same again
+	}
+	answered, cancel := lasting(ctx)
+	defer cancel()
+	out, err := d.client.PutObject(answered, &s3.PutObjectInput{
+		Bucket:            d.bucket(),
+		Key:               &key,
+		Body:              body,
+		ContentLength:     &body.Size,
+		ContentType:       optional(opts.ContentType),
+		ChecksumCRC64NVME: crc,
+		IfNoneMatch:       absent(opts),
+		IfMatch:           pinned(opts.IfVersion),
+		Metadata:          metadata(opts, token),
+	}, verify)
+	if err != nil {
+		if info, ok := d.landed(ctx, key, token, err); ok {
+			return info, nil
+		}
+		return backends.Info{}, d.failWrite(op, key, opts, err)
+	}
+	return backends.Info{
+		Key:     key,
+		Size:    body.Size,
+		ModTime: written(opts, out.ResultMetadata),
+		Version: version(out.ETag),
+		Sum:     body.Sum,
+		HasSum:  true,
+	}, nil
+}
+
+// declares reports whether bodies are sent with their CRC64NVME.
+func (d *Driver) declares() bool { return d.opts.Checksum != ChecksumSHA256 }
+
+// written returns the time of an object just written.
+func written(opts backends.WriteOptions, answer middleware.Metadata) time.Time {
+	if !opts.ModTime.IsZero() {
+		return opts.ModTime
+	}
+	if t, ok := awsmiddleware.GetServerTime(answer); ok {
+		return t
+	}
+	return time.Now()
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// absent is the If-None-Match of a write.
+func absent(opts backends.WriteOptions) *string {
+	if opts.IfAbsent {
+		return aws.String("*")
+	}
+	return nil
+}
+
+// Delete implements backends.Driver.
+func (d *Driver) Delete(ctx context.Context, keys []string) error {
+	const op = "delete"
+	if err := d.admit(ctx, op, ""); err != nil {
+		return err
+	}
+	if len(keys) > maxPage {
+		return backends.NewError(op, "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(keys)))
+	}
+	var errs []error
+	var batch []types.ObjectIdentifier
+	for _, key := range keys {
+		if len(keys) == 1 || !inXML(key) {
+			errs = append(errs, d.deleteOne(ctx, key))
+		} else {
+			batch = append(batch, types.ObjectIdentifier{Key: &key})
+		}
+	}
+	if len(batch) > 0 {
+		errs = append(errs, d.deleteBatch(ctx, batch)...)
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Driver) deleteOne(ctx context.Context, key string) error {
+	_, err := d.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: d.bucket(), Key: &key})
+	if err != nil && kindOf(err) != backends.ErrNotExist {
+		return d.fail("delete", key, err)
+	}
+	return nil
+}
+
+func (d *Driver) deleteBatch(ctx context.Context, batch []types.ObjectIdentifier) (errs []error) {
+	out, err := d.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
+		Bucket: d.bucket(),
+		Delete: &types.Delete{Objects: batch, Quiet: aws.Bool(true)},
+	})
+	if err != nil {
+		for _, o := range batch {
+			errs = append(errs, d.fail("delete", *o.Key, err))
+		}
+		return errs
+	}
+	for _, e := range out.Errors {
+		err := &smithy.GenericAPIError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message)}
+		if kindOf(err) != backends.ErrNotExist {
+			errs = append(errs, d.fail("delete", aws.ToString(e.Key), err))
+		}
+	}
+	return errs
+}
+
+// inXML reports whether XML can carry key. The encoder would replace what it cannot, and
+// another object would be deleted.
+func inXML(key string) bool {
+	return !strings.ContainsFunc(key, func(r rune) bool {
+		return r < ' ' || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF
+	})
+}

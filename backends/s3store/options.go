@@ -1,0 +1,80 @@
+package s3store
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+)
+
+// The ways to have the store verify the bytes it is sent.
+const (
+	// ChecksumCRC64NVME sends the sum that was computed while the buffers filled, in a header.
+	// Parts are verified one by one and the object as a whole when it is published.
+	ChecksumCRC64NVME = "crc64nvme"
+	// ChecksumSHA256 signs the SHA-256 of every body, which even the plainest store verifies.
+	// It costs one more read of each body.
+	ChecksumSHA256 = "sha256"
+)
+
+// Options says which bucket, where, and as whom. Only Bucket is needed on AWS, where the rest
+// can come from where the AWS tools look for it.
+type Options struct {
+	Bucket   string // its plain name, no ARN
+	Endpoint string // "http://host:port" or "https://…"; "" for AWS
+	Region   string // "" for the SDK's own (AWS_REGION, ~/.aws/config), or us-east-1 where Endpoint is set
+
+	// PathStyle puts the bucket into the path of URLs and not into the host name; MinIO and
+	// most stores that are not in the public DNS need it.
+	PathStyle bool
+
+	// AccessKey and SecretKey are both set or both "", which means the SDK's default chain:
+	// environment, ~/.aws, web identity, container and machine roles. SessionToken goes with
+	// keys that expire.
+	AccessKey, SecretKey, SessionToken string
+
+	// Checksum is one of the Checksum constants, "" for ChecksumCRC64NVME.
+	Checksum string
+}
+
+// validBucket is wider than today's rules: us-east-1 still has older buckets.
+var validBucket = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
+
+func (o Options) validate() error {
+	var errs []error
+	bad := func(field, expected string) { errs = append(errs, fmt.Errorf("%s: expected %s", field, expected)) }
+	if !validBucket.MatchString(o.Bucket) {
+		bad("bucket", fmt.Sprintf("the name of a bucket, not %q", o.Bucket))
+	}
+	if o.Endpoint != "" && !validEndpoint(o.Endpoint) {
+		// The value is not repeated: it may hold a password, which is one way to be wrong.
+		bad("endpoint", "http://host or https://host, with a port if it is not the usual one, and no user, query or fragment")
+	}
+	if (o.AccessKey == "") != (o.SecretKey == "") {
+		bad("access_key and secret_key", "both or neither")
+	}
+	if o.SessionToken != "" && o.AccessKey == "" {
+		bad("session_token", "access_key and secret_key with it")
+	}
+	switch o.Checksum {
+	case "", ChecksumCRC64NVME, ChecksumSHA256:
+	default:
+		bad("checksum", fmt.Sprintf("%s or %s, not %q", ChecksumCRC64NVME, ChecksumSHA256, o.Checksum))
+	}
+	return errors.Join(errs...)
+}
+
+func validEndpoint(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// place names the bucket for an operator.
+func (o Options) place() string {
+	at := o.Endpoint
+	if at == "" {
+		at = "AWS"
+	}
+	return fmt.Sprintf("bucket %q at %s, region %q", o.Bucket, at, o.Region)
+}

@@ -1,0 +1,117 @@
+// Package s3store is the driver for Amazon S3 and the stores that speak its protocol, MinIO
+// the first of them.
+//
+// Bodies travel once, unsigned and with their CRC64NVME in a header, over http and https
+// alike: the store verifies the sum that was computed while the buffers filled, nothing is
+// read twice, and a retry rewinds. What a vendor leaves out or gets wrong is worked around in
+// one place each: conditional copies (copy.go), lost answers (resolve.go), ranges at the end
+// of an object (read.go), parts taken from other objects (upload.go).
+package s3store
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/tidegate/tidegate/backends"
+)
+
+const (
+	mebi = 1 << 20
+	gibi = 1 << 30
+	tebi = 1 << 40
+
+	// maxSingle is the most that one PutObject, UploadPart, UploadPartCopy or CopyObject moves.
+	maxSingle = 5 * gibi
+	// maxObject is the largest object of AWS, maxObjectElsewhere that of MinIO and most others.
+	maxObject          = maxNumber * maxSingle
+	maxObjectElsewhere = 5 * tebi
+	// minPart is the least size of every part but the last.
+	minPart = 5 * mebi
+	// maxNumber is the highest part number, and the most parts of an object.
+	maxNumber = 10_000
+	// maxBasePieces is how many of the part numbers are kept free for WriteOptions.Base, which
+	// is taken from another object in pieces of maxSingle at most. That is room for 5 TiB.
+	maxBasePieces = 1024
+	// maxKey is the most bytes of a key.
+	maxKey = 1024
+	// maxPage is the most entries of a listing, parts of an answer and keys of a DeleteObjects.
+	maxPage = 1000
+)
+
+// Driver is one bucket. It is made by New and holds one client and its connections, which all
+// sessions share.
+type Driver struct {
+	opts    Options
+	client  *s3.Client
+	clients clients
+}
+
+var _ backends.Driver = (*Driver)(nil)
+
+// New returns the driver of a bucket. It makes no request: Check tells whether the bucket can
+// be used. ctx is only used to read the SDK's own configuration.
+func New(ctx context.Context, opts Options) (*Driver, error) {
+	return newDriver(ctx, opts, defaultTuning())
+}
+
+func newDriver(ctx context.Context, opts Options, tune tuning) (*Driver, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	client, clients, err := connect(ctx, opts, tune)
+	if err != nil {
+		return nil, err
+	}
+	found := client.Options() // where opts left it to the SDK's configuration
+	opts.Region, opts.Endpoint = found.Region, aws.ToString(found.BaseEndpoint)
+	return &Driver{opts: opts, client: client, clients: clients}, nil
+}
+
+// Describe implements backends.Driver.
+func (d *Driver) Describe() (backends.Caps, backends.Limits) {
+	largest := int64(maxObjectElsewhere)
+	if d.opts.Endpoint == "" {
+		largest = maxObject
+	}
+	return backends.CapParallelParts | backends.CapResume | backends.CapBase | backends.CapCopy |
+			backends.CapIfAbsent | backends.CapIfVersion,
+		backends.Limits{
+			MaxObject:   largest,
+			MaxPut:      maxSingle,
+			MinPart:     minPart,
+			MaxPart:     maxSingle,
+			MaxParts:    maxNumber - maxBasePieces,
+			MinBase:     minPart,
+			MaxKey:      maxKey,
+			DeleteBatch: maxPage,
+			Checksum:    backends.CRC64NVME,
+		}
+}
+
+// Move implements backends.Driver. S3 has no rename: the RenameObject of directory buckets is
+// elsewhere either refused or, on MinIO, answered 200 with an empty object.
+func (d *Driver) Move(_ context.Context, dst string, _ backends.Info, _ backends.WriteOptions) (backends.Info, error) {
+	return backends.Info{}, backends.NewError("move", dst, backends.ErrUnsupported, nil)
+}
+
+// Close implements backends.Driver.
+func (d *Driver) Close() error {
+	d.clients.close()
+	return nil
+}
+
+func (d *Driver) bucket() *string { return aws.String(d.opts.Bucket) }
+
+// admit refuses a key that no request could carry, and an ended context before anything is
+// begun that would outlast it.
+func (d *Driver) admit(ctx context.Context, op, key string) error {
+	if err := ctx.Err(); err != nil {
+		return backends.NewError(op, key, backends.ErrUnknown, err)
+	}
+	if len(key) > maxKey {
+		return backends.NewError(op, key, backends.ErrInvalid, errLongKey)
+	}
+	return nil
+}
