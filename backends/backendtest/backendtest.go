@@ -92,6 +92,10 @@ func driverCases() []testCase {
 	return slices.Concat(capabilityCases, keyCases, listCases, readCases, putCases, uploadCases, resumeCases, baseCases, copyCases, deleteCases)
 }
 
+func storeCases() []testCase {
+	return slices.Concat(writeCases, continueCases, openCases, folderCases, renameCases)
+}
+
 func runCases(t *testing.T, newHarness func(t *testing.T) Harness, cases []testCase, caps backends.Caps, wrap func(backends.Driver) backends.Driver) {
 	t.Helper()
 	for _, c := range cases {
@@ -127,6 +131,9 @@ func (f *fixture) tearDown(t *testing.T) {
 // deleteListed deletes every key that a listing shows, and reports whether there was one.
 func (f *fixture) deleteListed(t *testing.T) bool {
 	t.Helper()
+	for _, s := range f.stores {
+		require.NoError(t, s.Close())
+	}
 	raw := f.opened[0]
 	var files, markers []string
 	for opts := (backends.ListOptions{Recursive: true}); ; {

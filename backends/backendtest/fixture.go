@@ -20,6 +20,7 @@ type fixture struct {
 
 	wrap   func(backends.Driver) backends.Driver
 	opened []backends.Driver // as the harness opened them
+	stores []*backends.Store // over further drivers
 	caps   backends.Caps
 	limits backends.Limits
 }

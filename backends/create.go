@@ -1,0 +1,93 @@
+package backends
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// CreateOptions says how an upload relates to what its key holds now.
+type CreateOptions struct {
+	Offset   int64 // keep this many leading bytes and write behind them; 0 writes all anew
+	Append   bool  // keep all bytes and write behind them. An Offset above 0 counts instead
+	IfAbsent bool  // ErrExist, at the latest at Commit, if the key is taken
+	SizeHint int64 // bytes that will be written; 0 if unknown. Only a hint, but one that cannot fit is refused
+}
+
+// Create begins an upload to key. ctx bounds the whole of it.
+//
+// It makes no request, but for one to look at the object that is to be continued. The kept
+// bytes are then taken inside the store where it can do that, or else read and written again.
+// Offset behind the end is ErrRange; Append to what is absent creates it. If the object is
+// changed by another before Commit, that is ErrChanged and the other's bytes stay.
+//
+// ErrTooLarge is returned for an object larger than the store holds, or than its number of
+// parts allows with parts that fit the memory (NewMemory); here if SizeHint tells, else once
+// that many bytes were written.
+func (s *Store) Create(ctx context.Context, key string, opts CreateOptions) (*Writer, error) {
+	if err := s.checkKey("create", key); err != nil {
+		return nil, err
+	}
+	if opts.Offset < 0 {
+		return nil, NewError("create", key, ErrRange, nil)
+	}
+	must := conditions{ifAbsent: opts.IfAbsent}
+	if opts.Offset == 0 && !opts.Append {
+		return s.newWriter(ctx, key, must).expecting(opts.SizeHint)
+	}
+	old, err := s.driver.Stat(ctx, key)
+	switch {
+	case errors.Is(err, ErrNotExist) && opts.Offset > 0:
+		return nil, NewError("create", key, ErrRange, err)
+	case errors.Is(err, ErrNotExist):
+		return s.newWriter(ctx, key, conditions{ifAbsent: true}).expecting(opts.SizeHint)
+	case err != nil:
+		return nil, err
+	case opts.IfAbsent:
+		return nil, NewError("create", key, ErrExist, nil)
+	case opts.Offset > old.Size:
+		return nil, NewError("create", key, ErrRange, fmt.Errorf("%d bytes of %d", opts.Offset, old.Size))
+	}
+	w := s.newWriter(ctx, key, conditions{ifVersion: old.Version})
+	if opts.Offset > 0 {
+		w.keep(old, opts.Offset)
+	} else {
+		w.keep(old, old.Size)
+	}
+	return w.expecting(opts.SizeHint)
+}
+
+// newWriter returns a Writer of a whole new object.
+func (s *Store) newWriter(ctx context.Context, key string, must conditions) *Writer {
+	w := &Writer{store: s, key: key, max: s.plan.reach, hasSum: s.limits.Checksum != NoChecksum}
+	w.must, w.write = s.divide(must)
+	w.write.ContentType = contentType(key)
+	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	w.begin()
+	return w
+}
+
+// keep makes w continue the first size bytes of old.
+func (w *Writer) keep(old Info, size int64) {
+	s := w.store
+	w.old, w.kept = &old, size
+	baseParts := (size + s.limits.MaxPart - 1) / s.limits.MaxPart // a store may count them as parts
+	left := int64(s.plan.maxParts) - baseParts
+	if size == 0 || size < s.limits.MinBase || left < 1 || !s.caps.Has(CapBase) {
+		w.unread = size > 0
+		return
+	}
+	w.write.Base, w.write.BaseSize = &old, size
+	w.size, w.max = size, s.plan.end(size, int(left))
+	w.sum, w.hasSum = old.Sum, w.hasSum && old.HasSum && size == old.Size
+	w.begin()
+}
+
+// expecting refuses a number of further bytes that cannot fit.
+func (w *Writer) expecting(hint int64) (*Writer, error) {
+	if hint > w.max-w.Size() {
+		w.cancel(nil)
+		return nil, NewError("create", w.key, ErrTooLarge, fmt.Errorf("%d bytes are announced, %d would fit", hint, w.max-w.Size()))
+	}
+	return w, nil
+}

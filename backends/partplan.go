@@ -1,0 +1,60 @@
+package backends
+
+const (
+	// defaultPartSize is that of the first parts. 8 MiB keeps the share of a request's own
+	// time small, and lets four be under way in little memory.
+	defaultPartSize = 8 << 20
+
+	// leastGrowth is the smallest fraction of what is written that a part grows to: with less,
+	// a store that allows very many parts would never get large ones.
+	leastGrowth = 1024
+)
+
+// partPlan decides how large the parts of an upload of unknown length are. They are small at
+// first, so that small objects need little memory, and later a fixed fraction of what is
+// already written, so that the store's number of parts is enough for its largest object - or
+// for as much as parts of the largest size that the memory allows can hold.
+type partPlan struct {
+	first     int64
+	largest   int64
+	fraction  int64 // a part is 1/fraction of what lies before it
+	maxParts  int   // 0 if the store's least part does not fit into the memory
+	maxObject int64
+	reach     int64 // bytes of the largest object that can be written from its beginning
+}
+
+func newPartPlan(limits Limits, first, largest int64) partPlan {
+	p := partPlan{
+		largest:   min(largest, limits.MaxPart),
+		fraction:  int64(min(max(limits.MaxParts/32, 1), leastGrowth)),
+		maxParts:  limits.MaxParts,
+		maxObject: limits.MaxObject,
+	}
+	if limits.MinPart > p.largest {
+		p.maxParts = 0
+	}
+	p.first = min(max(first, limits.MinPart), p.largest, limits.MaxPut)
+	p.reach = max(p.end(0, p.maxParts), min(p.first, p.maxObject))
+	return p
+}
+
+// size returns the size of a part that begins at off.
+func (p partPlan) size(off int64) int64 {
+	grown := (off/p.fraction + chunkSize - 1) / chunkSize * chunkSize
+	return min(max(grown, p.first), p.largest)
+}
+
+// end returns how long an object can become to which parts more parts are added at off.
+func (p partPlan) end(off int64, parts int) int64 {
+	for ; parts > 0 && off < p.maxObject; parts-- {
+		size := p.size(off)
+		if size == p.largest { // and so are all that follow
+			if left := p.maxObject - off; int64(parts) >= left/size+1 {
+				return p.maxObject
+			}
+			return off + int64(parts)*size
+		}
+		off += size
+	}
+	return min(off, p.maxObject)
+}

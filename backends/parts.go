@@ -1,0 +1,114 @@
+package backends
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// parts stores the parts of one upload while its Writer fills the next. Its first failure ends
+// the context, for the Writer to hear of it.
+type parts struct {
+	ctx   context.Context
+	fail  context.CancelCauseFunc
+	slots chan struct{} // one for each part under way
+	work  sync.WaitGroup
+
+	started chan struct{} // closed when StartUpload has returned
+	upload  Upload        // then; nil if it failed
+
+	mu     sync.Mutex
+	stored []Part
+}
+
+// startParts starts the upload in the background. StartUpload does not end with ctx: an upload
+// that the store began, and nobody knows of, could not be aborted.
+func startParts(ctx context.Context, fail context.CancelCauseFunc, d Driver, key string, opts WriteOptions, parallel int) *parts {
+	p := &parts{ctx: ctx, fail: fail, slots: make(chan struct{}, parallel), started: make(chan struct{})}
+	p.work.Go(func() {
+		defer close(p.started)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer cancel()
+		upload, err := d.StartUpload(ctx, key, opts)
+		if err != nil {
+			fail(err)
+			return
+		}
+		p.upload = upload
+	})
+	return p
+}
+
+// put stores part in the background, and frees it then. It waits until there are few enough
+// under way. If it fails, part is still the caller's.
+func (p *parts) put(part *buffer) error {
+	select {
+	case p.slots <- struct{}{}:
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+	number := p.next()
+	p.work.Go(func() {
+		defer func() { <-p.slots }()
+		stored, err := p.putOne(number, part.body())
+		part.release()
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.stored[number-1] = stored
+	})
+	return nil
+}
+
+// next returns the number of the next part, and makes room for it.
+func (p *parts) next() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stored = append(p.stored, Part{})
+	return len(p.stored)
+}
+
+func (p *parts) putOne(number int, body Body) (Part, error) {
+	select {
+	case <-p.started:
+	case <-p.ctx.Done():
+		return Part{}, p.ctx.Err()
+	}
+	if p.upload == nil {
+		return Part{}, errors.New("the upload could not be started")
+	}
+	return p.upload.PutPart(p.ctx, number, body)
+}
+
+// wait returns when all parts are stored, or when the upload has failed.
+func (p *parts) wait() error {
+	for range cap(p.slots) {
+		select {
+		case p.slots <- struct{}{}:
+		case <-p.ctx.Done():
+			return p.ctx.Err()
+		}
+	}
+	select {
+	case <-p.started:
+	case <-p.ctx.Done():
+	}
+	return p.ctx.Err()
+}
+
+// commit publishes the parts. It is called after wait.
+func (p *parts) commit(ctx context.Context, opts CommitOptions) (Info, error) {
+	return p.upload.Commit(ctx, p.stored, opts)
+}
+
+// abort waits for what is under way, which ends with the upload's context, and ends the upload.
+func (p *parts) abort(ctx context.Context) error {
+	p.work.Wait()
+	if p.upload == nil {
+		return nil
+	}
+	return p.upload.Abort(ctx)
+}

@@ -1,0 +1,333 @@
+package backends
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+const (
+	// commitTime bounds the request that publishes an object. It is not cut short when the
+	// client goes, since then nobody would know whether it took effect. S3 takes minutes to join
+	// 10,000 parts.
+	commitTime = 10 * time.Minute
+
+	// cleanupTime bounds what is done for an upload that failed, whose client may be gone.
+	cleanupTime = 30 * time.Second
+
+	// maxEmptyReads is how often a reader may return nothing before it counts as broken.
+	maxEmptyReads = 100
+)
+
+var errAborted = errors.New("the upload was aborted")
+
+// Writer is one upload. What fits one part is sent by Commit, in one Put; more is sent in parts
+// while the next ones come. Nothing is visible before Commit. Exactly one of Commit or Abort ends
+// it. It is used by one goroutine at a time.
+type Writer struct {
+	store *Store
+	key   string
+	ctx   context.Context // of the whole upload; ends with its first failure, which is its cause
+
+	cancel context.CancelCauseFunc
+	must   conditions // those the driver cannot hold
+	write  WriteOptions
+	max    int64 // bytes the object can reach
+
+	old    *Info // the object that is continued; nil for none
+	kept   int64 // bytes of it
+	unread bool  // they are still to be read from the store
+
+	part   *buffer // being filled
+	parts  *parts  // those sent; nil as long as all fits one
+	size   int64   // of the object so far
+	sum    uint64  // of the same without part, if hasSum
+	hasSum bool
+	added  bool // there are bytes besides the kept ones
+	ended  bool
+
+	probe [512]byte
+}
+
+// Size returns the bytes that the object would have if it were committed now.
+func (w *Writer) Size() int64 {
+	if w.unread {
+		return w.kept
+	}
+	return w.size
+}
+
+// Write implements io.Writer.
+func (w *Writer) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := w.readKept(); err != nil {
+		return 0, err
+	}
+	w.added = true
+	return w.add(p)
+}
+
+// ReadFrom implements io.ReaderFrom. It reads r straight into the buffers of parts, and not at
+// all while the memory is spent. An error of r is returned as it is. Once a part has failed, it
+// returns that error before it reads on.
+func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	if err := w.readKept(); err != nil {
+		return 0, err
+	}
+	n, err := w.readAll(r)
+	w.added = w.added || n > 0
+	return n, err
+}
+
+// readKept reads the kept bytes that the store cannot take by itself. It waits for the first use
+// of w, so that a client that sends nothing takes no memory.
+func (w *Writer) readKept() error {
+	if !w.unread {
+		return nil
+	}
+	w.unread = false
+	r, err := w.store.open(w.ctx, w.key, w.old.Version, 0, w.kept)
+	if err != nil {
+		return err
+	}
+	defer r.Close() //nolint:errcheck // the bytes have been counted
+	n, err := w.readAll(r)
+	if err == nil && n != w.kept {
+		err = NewError("read", w.key, ErrChanged, io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+func (w *Writer) readAll(r io.Reader) (int64, error) {
+	var total int64
+	for empty := 0; empty < maxEmptyReads; empty++ {
+		room, err := w.room()
+		if err != nil {
+			return total, err
+		}
+		probing := room == nil
+		if probing {
+			room = w.probe[:]
+		}
+		n, err := r.Read(room)
+		total += int64(n)
+		if n > 0 {
+			empty = 0
+		}
+		if !probing {
+			w.fill(room, n)
+		} else if _, err := w.add(room[:n]); err != nil {
+			return total, err
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return total, err
+		}
+	}
+	return total, io.ErrNoProgress
+}
+
+// add copies p into parts.
+func (w *Writer) add(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		room, err := w.room()
+		if err == nil && room == nil {
+			err = w.advance()
+		}
+		if err != nil {
+			return n, err
+		}
+		copied := copy(room, p[n:])
+		w.fill(room, copied)
+		n += copied
+	}
+	return n, nil
+}
+
+// room returns where the next bytes may be put, after waiting for memory. It returns nil if the
+// part is full, and what becomes of it depends on whether there are more: an object of just one
+// part is a single Put, and one of just the largest size is not too large.
+func (w *Writer) room() ([]byte, error) {
+	if err := w.failure(); err != nil {
+		return nil, err
+	}
+	if w.part.full() {
+		if w.single() || w.size == w.max {
+			return nil, nil
+		}
+		if err := w.advance(); err != nil {
+			return nil, err
+		}
+	}
+	room, err := w.part.room(w.ctx)
+	if err != nil {
+		return nil, w.failure()
+	}
+	return room, nil
+}
+
+func (w *Writer) fill(room []byte, n int) {
+	w.part.fill(room, n)
+	w.size += int64(n)
+}
+
+// single reports whether all of the object is in the part being filled.
+func (w *Writer) single() bool { return w.parts == nil && w.write.Base == nil }
+
+// advance sends the full part and begins the next.
+func (w *Writer) advance() error {
+	if w.size == w.max {
+		return NewError("write", w.key, ErrTooLarge, nil)
+	}
+	if err := w.send(); err != nil {
+		return err
+	}
+	w.begin()
+	return nil
+}
+
+// begin makes the part that the next bytes go to.
+func (w *Writer) begin() {
+	w.part = &buffer{
+		memory:   w.store.memory,
+		checksum: w.store.limits.Checksum,
+		limit:    min(w.store.plan.size(w.size), w.max-w.size),
+		initial:  w.parts == nil,
+	}
+}
+
+// send hands the part over to be stored.
+func (w *Writer) send() error {
+	w.startParts()
+	sum, size := w.part.sum, w.part.size
+	if err := w.parts.put(w.part); err != nil {
+		return w.failure()
+	}
+	w.sum = w.store.limits.Checksum.Combine(w.sum, sum, size)
+	return nil
+}
+
+func (w *Writer) startParts() {
+	if w.parts == nil {
+		w.parts = startParts(w.ctx, w.cancel, w.store.driver, w.key, w.write, w.store.parallelParts)
+	}
+}
+
+// failure returns why the upload cannot go on: the first error of a part, or the end of the
+// context given to Create.
+func (w *Writer) failure() error {
+	cause := context.Cause(w.ctx)
+	if e := (*Error)(nil); cause == nil || errors.As(cause, &e) {
+		return cause
+	}
+	return NewError("upload", w.key, ErrUnknown, cause)
+}
+
+// Commit publishes the object as a whole, and returns when it is durable and visible. When it
+// fails, what the key held is unchanged and nothing of the upload is left in the store. An end of
+// ctx is heeded until the publishing request is sent.
+func (w *Writer) Commit(ctx context.Context) (Info, error) {
+	if w.ended {
+		return Info{}, NewError("commit", w.key, ErrUploadGone, nil)
+	}
+	w.ended = true
+	stop := context.AfterFunc(ctx, func() { w.cancel(context.Cause(ctx)) })
+	info, err := w.publish(ctx)
+	stop()
+	w.cancel(errAborted)
+	if err != nil {
+		return Info{}, errors.Join(err, w.cleanUp(ctx))
+	}
+	w.part.release()
+	return info, nil
+}
+
+func (w *Writer) publish(ctx context.Context) (Info, error) {
+	if w.old != nil && w.kept == w.old.Size && !w.added && w.parts == nil {
+		return *w.old, nil // nothing was appended
+	}
+	if err := w.readKept(); err != nil {
+		return Info{}, err
+	}
+	if !w.single() {
+		return w.publishParts(ctx)
+	}
+	if err := w.lastCheck(ctx); err != nil {
+		return Info{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	defer cancel()
+	return w.store.driver.Put(ctx, w.key, w.part.body(), w.write)
+}
+
+func (w *Writer) publishParts(ctx context.Context) (Info, error) {
+	if w.part.size > 0 {
+		if err := w.send(); err != nil {
+			return Info{}, err
+		}
+		w.begin()
+	}
+	w.startParts()
+	if err := w.parts.wait(); err != nil {
+		return Info{}, w.failure()
+	}
+	if err := w.lastCheck(ctx); err != nil {
+		return Info{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	defer cancel()
+	return w.parts.commit(ctx, CommitOptions{Size: w.size, Sum: w.sum, HasSum: w.hasSum})
+}
+
+// lastCheck is done a moment before the object is published.
+func (w *Writer) lastCheck(ctx context.Context) error {
+	if ctx.Err() != nil {
+		w.cancel(context.Cause(ctx))
+	}
+	if err := w.failure(); err != nil {
+		return err
+	}
+	return w.store.check(w.ctx, w.key, w.must)
+}
+
+// Abort ends the upload without publishing it; what the key held is unchanged. It returns when
+// nothing of the upload is left in the store, or when ctx ends; then the rest is done behind it.
+// After a Commit or Abort it does nothing.
+func (w *Writer) Abort(ctx context.Context) error {
+	if w.ended {
+		return nil
+	}
+	w.ended = true
+	w.cancel(errAborted)
+	return w.cleanUp(ctx)
+}
+
+// cleanUp frees what the upload holds, here and in the store. w.ctx has ended.
+func (w *Writer) cleanUp(ctx context.Context) error {
+	w.part.release()
+	if w.parts == nil {
+		return nil
+	}
+	done := make(chan error, 1)
+	w.store.cleanups.Go(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer cancel()
+		err := w.parts.abort(ctx)
+		if err != nil {
+			w.store.log.WarnContext(ctx, "parts of a failed upload may be left in the store", "key", w.key, "err", err)
+		}
+		done <- err
+	})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return NewError("abort", w.key, ErrUnknown, context.Cause(ctx))
+	}
+}
