@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// lineTimeout is how long one line of a transcript may take: long enough for a busy
-	// machine, short enough that a server that hangs is told by its line.
-	lineTimeout = 10 * time.Second
+	// stepTimeout is how long one step of a client may take: long enough for a busy machine,
+	// short enough that a server that hangs is told by the step that waits for it.
+	stepTimeout = 10 * time.Second
 
 	// maxReplyLine bounds a line of a reply, many times what a server should send.
 	maxReplyLine = 64 << 10
@@ -33,7 +33,8 @@ const (
 type Client struct {
 	control link
 	lines   *bufio.Reader
-	tls     *tls.Config // what it says in TLS handshakes
+	tls     *tls.Config   // what it says in TLS handshakes
+	timeout time.Duration // of each step
 
 	target netip.AddrPort // where PASV or EPSV pointed
 	active *net.TCPListener
@@ -44,7 +45,11 @@ type Client struct {
 type link struct {
 	net.Conn // what to read and write: raw or TLS
 	raw      *rawConn
+	timeout  time.Duration // of one step
 }
+
+// arm gives the next step its time.
+func (l *link) arm() { l.SetDeadline(time.Now().Add(l.timeout)) }
 
 // rawConn remembers whether its peer has ended the TCP stream, because crypto/tls does not tell
 // that from close_notify.
@@ -61,25 +66,30 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func newLink(conn net.Conn) link {
+func (c *Client) newLink(conn net.Conn) link {
 	raw := &rawConn{TCPConn: conn.(*net.TCPConn)}
-	return link{Conn: raw, raw: raw}
+	return link{Conn: raw, raw: raw, timeout: c.timeout}
 }
 
 // Dial connects to a server. config is used by StartTLS and StartDataTLS and may be nil.
 func Dial(address string, config *tls.Config) (*Client, error) {
-	conn, err := dialFrom("", address)
+	return dial(address, config, stepTimeout)
+}
+
+func dial(address string, config *tls.Config, timeout time.Duration) (*Client, error) {
+	c := &Client{tls: config, timeout: timeout}
+	conn, err := c.dialFrom("", address)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{control: newLink(conn), tls: config}
+	c.control = c.newLink(conn)
 	c.lines = bufio.NewReader(c.control)
 	return c, nil
 }
 
 // dialFrom connects from a local IP address, any if it is "".
-func dialFrom(local, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: lineTimeout}
+func (c *Client) dialFrom(local, address string) (net.Conn, error) {
+	d := net.Dialer{Timeout: c.timeout}
 	if local != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(local)}
 	}
@@ -92,9 +102,17 @@ func (c *Client) Send(p []byte) error {
 }
 
 func (l *link) send(p []byte) error {
-	l.SetDeadline(time.Now().Add(lineTimeout))
+	l.arm()
 	_, err := l.Write(p)
 	return err
+}
+
+// ReadBytes reads n bytes of the control connection as they are.
+func (c *Client) ReadBytes(n int) ([]byte, error) {
+	c.control.arm()
+	p := make([]byte, n)
+	n, err := io.ReadFull(c.lines, p)
+	return p[:n], err
 }
 
 var (
@@ -105,7 +123,7 @@ var (
 
 // ReadReply reads one reply and returns its lines. It remembers where a 227 or 229 points.
 func (c *Client) ReadReply() ([]string, error) {
-	c.control.SetDeadline(time.Now().Add(lineTimeout))
+	c.control.arm()
 	first, err := c.readLine()
 	if err != nil {
 		return nil, err
@@ -220,7 +238,7 @@ func (c *Client) StartTLS(version uint16) error {
 }
 
 func (l *link) startTLS(config *tls.Config) error {
-	l.SetDeadline(time.Now().Add(lineTimeout))
+	l.arm()
 	conn := tls.Client(l.raw, config)
 	if err := conn.HandshakeContext(context.Background()); err != nil {
 		return err
@@ -248,7 +266,7 @@ func (c *Client) StopTLS() error {
 
 // ReadEnd waits for the orderly end of the control connection and fails if anything else comes.
 func (c *Client) ReadEnd() error {
-	c.control.SetDeadline(time.Now().Add(lineTimeout))
+	c.control.arm()
 	rest, err := io.ReadAll(c.lines)
 	if err != nil {
 		return err
@@ -289,11 +307,11 @@ func (c *Client) Connect(from string) error {
 	if !c.target.IsValid() {
 		return errors.New("no 227 or 229 has named a port")
 	}
-	conn, err := dialFrom(from, c.target.String())
+	conn, err := c.dialFrom(from, c.target.String())
 	if err != nil {
 		return err
 	}
-	c.data = newLink(conn)
+	c.data = c.newLink(conn)
 	return nil
 }
 
@@ -302,7 +320,7 @@ func (c *Client) Accept() error {
 	if c.active == nil {
 		return errors.New("no port was opened")
 	}
-	if err := c.active.SetDeadline(time.Now().Add(lineTimeout)); err != nil {
+	if err := c.active.SetDeadline(time.Now().Add(c.timeout)); err != nil {
 		return err
 	}
 	conn, err := c.active.Accept()
@@ -311,7 +329,7 @@ func (c *Client) Accept() error {
 	}
 	c.active.Close()
 	c.active = nil
-	c.data = newLink(conn)
+	c.data = c.newLink(conn)
 	return nil
 }
 
@@ -326,7 +344,7 @@ func (c *Client) WriteData(p []byte) error {
 
 // ReadData reads n bytes from the data connection.
 func (c *Client) ReadData(n int) ([]byte, error) {
-	c.data.SetDeadline(time.Now().Add(lineTimeout))
+	c.data.arm()
 	p := make([]byte, n)
 	n, err := io.ReadFull(c.data, p)
 	return p[:n], err
@@ -336,7 +354,7 @@ func (c *Client) ReadData(n int) ([]byte, error) {
 // connection ended in good order: FIN, and close_notify before it under TLS.
 func (c *Client) ReadDataToEnd() ([]byte, error) {
 	defer c.dropData()
-	c.data.SetDeadline(time.Now().Add(lineTimeout))
+	c.data.arm()
 	p, err := io.ReadAll(c.data)
 	if err != nil {
 		return p, err
@@ -367,7 +385,7 @@ func (c *Client) CutData() error {
 	if err := c.data.raw.CloseWrite(); err != nil {
 		return err
 	}
-	c.data.SetDeadline(time.Now().Add(lineTimeout))
+	c.data.arm()
 	_, err := io.Copy(io.Discard, c.data.raw)
 	return err
 }
@@ -381,14 +399,14 @@ func (c *Client) ResetData() error {
 // WaitDataGone waits for the data connection to end in whatever way.
 func (c *Client) WaitDataGone() error {
 	defer c.dropData()
-	return waitGone(c.data, c.data)
+	return waitGone(&c.data, c.data)
 }
 
 // WaitGone waits for the control connection to end in whatever way.
-func (c *Client) WaitGone() error { return waitGone(c.control, c.lines) }
+func (c *Client) WaitGone() error { return waitGone(&c.control, c.lines) }
 
-func waitGone(conn net.Conn, r io.Reader) error {
-	conn.SetDeadline(time.Now().Add(lineTimeout))
+func waitGone(l *link, r io.Reader) error {
+	l.arm()
 	_, err := io.Copy(io.Discard, r)
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {

@@ -2,6 +2,7 @@ package ftptest
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,8 +12,8 @@ import (
 	"github.com/tidegate/tidegate/ftpproto"
 )
 
-// maxPattern bounds one pattern[a:b] of a transcript, which is held in memory.
-const maxPattern = 64 << 20
+// maxData bounds one "x"*n and one pattern[a:b] of a transcript, which are held in memory.
+const maxData = 64 << 20
 
 // Pattern returns the bytes from..to of one endless sequence that holds every byte value and
 // never repeats, so that a byte lost, doubled or moved is seen.
@@ -33,8 +34,8 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// parseData reads bytes as transcripts write them: Go strings and pattern[a:b], one after the
-// other.
+// parseData reads bytes as transcripts write them: Go strings, "x"*n and pattern[a:b], one after
+// the other.
 func parseData(text string) ([]byte, error) {
 	data := []byte{}
 	for rest := strings.TrimSpace(text); rest != ""; rest = strings.TrimSpace(rest) {
@@ -43,7 +44,7 @@ func parseData(text string) ([]byte, error) {
 			from, to, ok2 := strings.Cut(bounds, ":")
 			a, err1 := strconv.Atoi(from)
 			b, err2 := strconv.Atoi(to)
-			if !ok || !ok2 || errors.Join(err1, err2) != nil || a < 0 || b < a || b-a > maxPattern {
+			if !ok || !ok2 || errors.Join(err1, err2) != nil || a < 0 || b < a || b-a > maxData {
 				return nil, fmt.Errorf("%q is no pattern[from:to]", rest)
 			}
 			data = append(data, Pattern(a, b)...)
@@ -58,21 +59,37 @@ func parseData(text string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("unquote %s: %w", quoted, err)
 		}
-		data = append(data, s...)
 		rest = rest[len(quoted):]
+		count, err := repetition(&rest)
+		if err != nil || count*len(s) > maxData {
+			return nil, fmt.Errorf("%q is repeated how often?", s)
+		}
+		data = append(data, strings.Repeat(s, count)...)
 	}
 	return data, nil
 }
 
-// formatData writes data as parseData reads it, except that long data that are no prefix of the
-// pattern are cut.
+// repetition takes "*n" off the front of text.
+func repetition(text *string) (int, error) {
+	after, ok := strings.CutPrefix(*text, "*")
+	if !ok {
+		return 1, nil
+	}
+	digits, rest, _ := strings.Cut(after, " ")
+	*text = rest
+	n, err := strconv.ParseUint(digits, 10, 31)
+	return int(n), err
+}
+
+// formatData writes data as parseData reads it, except that of long data that are no prefix of
+// the pattern only the beginning, the length and the sum are told.
 func formatData(data []byte) string {
 	const long = 200
 	switch {
 	case len(data) > 32 && bytes.Equal(data, Pattern(0, len(data))):
 		return fmt.Sprintf("pattern[0:%d]", len(data))
 	case len(data) > long:
-		return fmt.Sprintf("%q… (%d bytes)", data[:long], len(data))
+		return fmt.Sprintf("%q… (%d bytes, SHA-256 %x)", data[:long], len(data), sha256.Sum256(data))
 	}
 	return strconv.Quote(string(data))
 }

@@ -16,7 +16,7 @@
 //
 //	C! login bob
 //	C: EPSV
-//	S: 229 Entering Extended Passive Mode (|||<port>|)
+//	S: 229 Entering Extended Passive Mode (|||{port}|)
 //	D! connect
 //	C: STOR /in/a.txt
 //	S: 150 Ready to receive.
@@ -57,7 +57,7 @@
 //	"/in/with space" "x"
 //	/in/big pattern[0:100000]
 //
-// Data are Go strings and slices of Pattern, one after the other. Without "after:" the tree must
+// Data are Go strings, repeated strings as "x"*5000, and slices of Pattern, one after the other. Without "after:" the tree must
 // end as it began.
 //
 // # The dialogue
@@ -65,6 +65,7 @@
 //	C: TEXT    the client sends a line. Such lines one after the other go out in one write
 //	C> DATA    the client sends these bytes
 //	S: TEXT    the server sends this line of a reply. A byte that is not UTF-8 is shown as ‹ff›
+//	C< DATA    the server sends these bytes, which are no reply: Telnet negotiation
 //	D> DATA    the client sends these bytes on the data connection
 //	D< DATA    the server sends these bytes on the data connection
 //	D< end     the server ends the data connection in good order, under TLS by close_notify,
@@ -83,7 +84,7 @@
 //	D! connect [from ADDRESS]
 //	                   the client connects to the port of the last 227 or 229
 //	D! refused         it tries to, and the port is closed
-//	D! accept          the client takes the server's connection in active mode; <port> in a
+//	D! accept          the client takes the server's connection in active mode; {port} in a
 //	                   C: line opens the port for it
 //	D! tls             the TLS handshake on the data connection
 //	D! close, D! reset the client ends it in good order, by RST
@@ -91,8 +92,8 @@
 //
 // A client that has not quit when the dialogue is over sends QUIT and must get 221 next.
 //
-// What varies is written as <port>, <date> (of LIST), <time> (of MDTM), <n> (a number) or <any>
-// (the rest of the line). Any other word in angle brackets is a name: it stands for the word
+// What varies is written as {port}, {date} (of LIST), {time} (of MDTM), {n} (a number) or {any}
+// (the rest of the line). Any other word in braces is a name: it stands for the word
 // that it met first, also in what is sent later.
 //
 // # Rewriting

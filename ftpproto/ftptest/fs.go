@@ -284,6 +284,16 @@ func (f *FS) find(name string) (*node, error) {
 	return nil, ftpproto.ErrNotExist
 }
 
+// canHold fails if a file is where folder name or one of its parents is wanted.
+func (f *FS) canHold(name string) error {
+	for ; name != "/"; name = path.Dir(name) {
+		if n, ok := f.nodes[name]; ok && !n.dir {
+			return ftpproto.ErrNotDir
+		}
+	}
+	return nil
+}
+
 func (f *FS) mustMakeFolders(name string) {
 	if !isClean(name) {
 		panic(fmt.Sprintf("ftptest: %q is no absolute, cleaned path", name))

@@ -5,21 +5,21 @@ import (
 	"strings"
 )
 
-var placeholder = regexp.MustCompile(`<[a-z]+>`)
+var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
 
 // varying returns the regular expression of a placeholder that stands for another text wherever
 // it is, "" for a name.
 func varying(placeholder string) string {
 	switch placeholder {
-	case "<port>": // as EPSV and EPRT have it, and as PASV and PORT
+	case "{port}": // as EPSV and EPRT have it, and as PASV and PORT
 		return `\d+(?:,\d+)?`
-	case "<date>": // of LIST, recent or old
+	case "{date}": // of LIST, recent or old
 		return `[A-Z][a-z]{2} [ \d]\d (?:\d\d:\d\d| \d{4})`
-	case "<time>": // RFC 3659 §2.3
+	case "{time}": // RFC 3659 §2.3
 		return `\d{14}(?:\.\d+)?`
-	case "<n>":
+	case "{n}":
 		return `\d+`
-	case "<any>":
+	case "{any}":
 		return `.*`
 	}
 	return ""

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tidegate/tidegate/ftpproto"
 )
@@ -32,15 +33,12 @@ type Mode struct {
 // that is not as written.
 func Run(t *testing.T, file string, mode Mode) {
 	t.Helper()
-	s, err := parseFile(file)
+	p, err := newPlayer(file, mode)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log logBuffer
-	s.server.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	p := &player{script: s, mode: mode, clients: map[string]*playerClient{}, known: names{}}
 	if err := p.play(); err != nil {
-		t.Fatalf("%v\n\nThe server's log:\n%s", err, log.String())
+		t.Fatalf("%v\n\nThe server's log:\n%s", err, p.log.String())
 	}
 	if len(p.edits) > 0 {
 		if err := os.WriteFile(file, []byte(p.rewritten()), 0o644); err != nil { //nolint:gosec // a source file
@@ -71,6 +69,8 @@ func (l *logBuffer) String() string {
 type player struct {
 	script  *script
 	mode    Mode
+	timeout time.Duration // of each step
+	log     logBuffer     // of the server
 	fs      *FS
 	address string
 	tls     *tls.Config // of the clients
@@ -91,6 +91,20 @@ type playerClient struct {
 type edit struct {
 	first, count int
 	lines        []string
+}
+
+func newPlayer(file string, mode Mode) (*player, error) {
+	s, err := parseFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return &player{
+		script:  s,
+		mode:    mode,
+		timeout: stepTimeout,
+		clients: map[string]*playerClient{},
+		known:   names{},
+	}, nil
 }
 
 func (p *player) play() error {
@@ -151,11 +165,12 @@ func (p *player) serve() (stop func() error, err error) {
 		return nil, err
 	}
 	p.address = l.Addr().String()
+	s.server.Logger = slog.New(slog.NewTextHandler(&p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	server := ftpproto.NewServer(p.fs, s.server)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l, s.listener) }()
 	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), lineTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
 			return fmt.Errorf("%s: sessions are left after all clients have gone: %w", s.file, err)
@@ -200,7 +215,7 @@ func (p *player) client(name string) (*playerClient, error) {
 	if c, ok := p.clients[name]; ok {
 		return c, nil
 	}
-	c, err := Dial(p.address, p.tls)
+	c, err := dial(p.address, p.tls, p.timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +265,8 @@ func (p *player) step(c *playerClient, st step, toEnd bool) error {
 	switch st.kind {
 	case clientRaw:
 		return p.send(c, st)
+	case clientIn:
+		return p.clientIn(c, st)
 	case clientDoes:
 		return p.clientDoes(c, st.text[0])
 	case reply:

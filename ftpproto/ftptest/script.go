@@ -43,6 +43,7 @@ type kind string
 const (
 	clientLine kind = "C:" // lines that the client sends in one write
 	clientRaw  kind = "C>" // bytes that it sends in one write; grouped with clientLine
+	clientIn   kind = "C<" // bytes that the server sends outside of replies
 	clientDoes kind = "C!"
 	reply      kind = "S:"
 	serverDoes kind = "S!"
@@ -102,7 +103,7 @@ func (s *script) addStep(line int, prefix, conn, text string) error {
 	case clientLine:
 		text = strconv.Quote(text + "\r\n")
 		k = clientRaw
-	case clientRaw, clientDoes, reply, serverDoes, dataOut, dataIn, dataDoes:
+	case clientRaw, clientIn, clientDoes, reply, serverDoes, dataOut, dataIn, dataDoes:
 	default:
 		return fmt.Errorf("%q is no kind of line", prefix)
 	}

@@ -234,6 +234,9 @@ func (v *view) createOver(name string, opts ftpproto.CreateOptions) (*node, erro
 	if errors.Is(err, ftpproto.ErrNotFile) {
 		return nil, err
 	}
+	if err := v.fs.canHold(path.Dir(name)); err != nil {
+		return nil, err
+	}
 	need := ftpproto.PermWrite
 	switch {
 	case old == nil:

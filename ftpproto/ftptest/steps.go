@@ -1,9 +1,11 @@
 package ftptest
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,14 +13,14 @@ import (
 	"github.com/tidegate/tidegate/ftpproto"
 )
 
-// send writes a group of client lines. A <port> in them opens a port for active mode.
+// send writes a group of client lines. A {port} in them opens a port for active mode.
 func (p *player) send(c *playerClient, st step) error {
 	data, err := parseData(strings.Join(st.text, " "))
 	if err != nil {
 		return err
 	}
 	text := string(data)
-	if strings.Contains(text, "<port>") {
+	if strings.Contains(text, "{port}") {
 		own, err := c.Listen()
 		if err != nil {
 			return err
@@ -27,9 +29,25 @@ func (p *player) send(c *playerClient, st step) error {
 		if strings.HasPrefix(strings.ToUpper(text), "PORT ") {
 			port = fmt.Sprintf("%d,%d", own.Port()>>8, own.Port()&0xff)
 		}
-		text = strings.Replace(text, "<port>", port, 1)
+		text = strings.Replace(text, "{port}", port, 1)
 	}
 	return c.Send([]byte(p.known.fill(text)))
+}
+
+// clientIn reads bytes that are no reply.
+func (p *player) clientIn(c *playerClient, st step) error {
+	want, err := parseData(strings.Join(st.text, " "))
+	if err != nil {
+		return err
+	}
+	got, err := c.ReadBytes(len(want))
+	if err != nil {
+		return fmt.Errorf("want %q: %w", want, err)
+	}
+	if !bytes.Equal(got, want) {
+		return fmt.Errorf("want %q, got %q", want, got)
+	}
+	return nil
 }
 
 func (p *player) clientDoes(c *playerClient, what string) error {
@@ -101,19 +119,27 @@ func (p *player) reply(c *playerClient, st step) error {
 		return nil
 	}
 	if p.mode.Update && strings.HasPrefix(st.text[0], c.last) {
-		if c.last == "227" || c.last == "229" {
-			got = []string{withoutPort(got[0])}
-		}
+		got[0] = c.withoutPort(got[0])
 		p.edit(st, got)
 		return nil
 	}
 	return fmt.Errorf("want\n\t%s\ngot\n\t%s", strings.Join(st.text, "\n\t"), strings.Join(got, "\n\t"))
 }
 
-// withoutPort puts a placeholder for the port of a 227 or 229.
-func withoutPort(line string) string {
-	line = pasvReply.ReplaceAllString(line, "($1,<port>)")
-	return epsvReply.ReplaceAllString(line, "(|||<port>|)")
+// withoutPort puts a placeholder for the port that a reply tells.
+func (c *playerClient) withoutPort(line string) string {
+	switch c.last {
+	case "227":
+		return pasvReply.ReplaceAllString(line, "($1,{port})")
+	case "229":
+		return epsvReply.ReplaceAllString(line, "(|||{port}|)")
+	case "200":
+		if c.active != nil {
+			port := c.active.Addr().(*net.TCPAddr).Port
+			return strings.Replace(line, fmt.Sprintf(":%d", port), ":{port}", 1)
+		}
+	}
+	return line
 }
 
 // dataIn reads from the data connection: as many bytes as are expected, or up to the end.
