@@ -59,11 +59,12 @@ type FileSystem interface {
 	ReadDir(ctx context.Context, name string) iter.Seq2[FileInfo, error]
 
 	// Open reads file name from byte off to its end, all of one version of it.
-	// An off behind the end is ErrRange; an off at the end reads nothing.
+	// An off behind the end is ErrRange; an off at the end reads nothing. When ctx ends, so
+	// does a Read that waits. A reader that is also an io.WriterTo is handed the data connection.
 	Open(ctx context.Context, name string, off int64) (io.ReadCloser, error)
 
 	// Create begins an upload to name. Nothing is visible, and what name holds stays as it
-	// is, until the File is committed.
+	// is, until the File is committed. When ctx ends, so does a Write that waits.
 	Create(ctx context.Context, name string, opts CreateOptions) (File, error)
 
 	// Mkdir makes a folder and the parents that it lacks; ErrExist if name is there.

@@ -65,14 +65,15 @@ func (s *session) openData(t *transfer) (*dataConn, error) {
 		return nil, NewError(425, "Can't open data connection.", err)
 	}
 	wire := &wire{TCPConn: tcp, stall: s.opts.Timeouts.Stall}
-	d := &dataConn{wire: wire, stream: wire, ctx: t.ctx, moved: &t.moved}
+	d := &dataConn{wire: wire, stream: wire, ctx: t.ctx, moved: &t.moved, settle: settleTime(tcp)}
 	d.stop = context.AfterFunc(t.ctx, func() { tcp.Close() })
 	if s.protected {
-		if d.tls, err = s.handshake(t.ctx, wire); err != nil {
+		if d.tls, err = s.handshake(t.ctx, wire, s.dataTLS); err != nil {
 			d.cut()
 			return nil, NewError(425, "TLS handshake failed on the data connection.", err)
 		}
 		d.stream = d.tls
+		ackNow(tcp)
 	}
 	return d, nil
 }
@@ -113,6 +114,7 @@ type dataConn struct {
 	ctx    context.Context
 	stop   func() bool // ends the watch on ctx
 	moved  *atomic.Int64
+	settle time.Duration // see settleTime
 	err    error
 }
 

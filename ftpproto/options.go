@@ -25,8 +25,11 @@ type Options struct {
 // ListenerOptions configures one listener. The zero value works: FTP in clear, passive mode on
 // any free port, active mode from any port.
 type ListenerOptions struct {
-	TLS       TLSMode
-	TLSConfig *tls.Config // needed unless TLS is TLSNone
+	TLS TLSMode
+
+	// TLSConfig is needed unless TLS is TLSNone. Its Certificates or GetCertificate are used for
+	// control and data connections; ALPN, session tickets and GetConfigForClient are the server's.
+	TLSConfig *tls.Config
 
 	Passive PassiveOptions
 

@@ -65,7 +65,7 @@ type session struct {
 	failures      int  // of logins
 	greeted       bool // the first line on this connection, or in this TLS, has been read
 
-	tls       *tls.Config // of this control connection alone; nil before TLS
+	dataTLS   *tls.Config // of this session's data connections alone; nil before TLS
 	secure    bool        // the control connection is in TLS
 	pbsz      bool        // PBSZ was given
 	protected bool        // PROT P

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,13 +51,13 @@ func (s *session) auth(_ context.Context, arg string) (reply, error) {
 
 // startTLS puts TLS on the control connection.
 func (s *session) startTLS() error {
-	s.tls = sessionTLS(s.opts.TLSConfig)
-	conn, err := s.handshake(s.ctx, &recordConn{Conn: s.raw})
+	config := sessionTLS(s.opts.TLSConfig)
+	conn, err := s.handshake(s.ctx, &recordConn{Conn: s.raw}, config)
 	if err != nil {
 		return fmt.Errorf("TLS handshake on the control connection: %w", err)
 	}
 	s.switchTo(conn)
-	s.secure, s.greeted = true, false
+	s.secure, s.greeted, s.dataTLS = true, false, dataTLS(config)
 	return nil
 }
 
@@ -71,7 +72,7 @@ func (s *session) stopTLS() error {
 		return fmt.Errorf("wait for the client to end TLS: %w", err)
 	}
 	s.switchTo(s.raw)
-	s.secure, s.pbsz, s.protected, s.tls = false, false, false, nil
+	s.secure, s.pbsz, s.protected, s.dataTLS = false, false, false, nil
 	return nil
 }
 
@@ -82,10 +83,10 @@ func (s *session) switchTo(conn net.Conn) {
 }
 
 // handshake is the server's part of TLS on conn, the control connection or a data connection.
-func (s *session) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, error) {
+func (s *session) handshake(ctx context.Context, conn net.Conn, config *tls.Config) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeouts.Handshake)
 	defer cancel()
-	t := tls.Server(conn, s.tls)
+	t := tls.Server(conn, config)
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
@@ -97,10 +98,28 @@ func (s *session) handshake(ctx context.Context, conn net.Conn) (*tls.Conn, erro
 // no other. The protocol names keep a browser's TLS out (ALPACA).
 func sessionTLS(base *tls.Config) *tls.Config {
 	config := base.Clone()
+	config.GetConfigForClient = nil
 	config.NextProtos = []string{"ftp", "x-filezilla-ftp"}
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // never fails
 	config.SetSessionTicketKeys([][32]byte{key})
+	return config
+}
+
+// dataTLS returns control for the data connections. A TLS 1.3 client that resumes nothing is given
+// no ticket: one that only writes never reads it, and its kernel then ends the upload with RST
+// instead of FIN, and drops what was not sent yet.
+func dataTLS(control *tls.Config) *tls.Config {
+	const extensionPSK = 41 // pre_shared_key (RFC 8446 §4.2)
+	ticketless := control.Clone()
+	ticketless.SessionTicketsDisabled = true
+	config := control.Clone()
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) && !slices.Contains(hello.Extensions, extensionPSK) {
+			return ticketless, nil
+		}
+		return nil, nil
+	}
 	return config
 }
 

@@ -109,7 +109,7 @@ func (u *upload) receive(t *transfer, f File) error {
 		ended = t.conn.wire.endedAt
 	}
 	// ftplib waits for our close_notify before it looks for the reply.
-	pause := settleTime(t.conn.wire.TCPConn)
+	pause := t.conn.settle
 	if err := t.conn.finish(); err != nil {
 		return err
 	}

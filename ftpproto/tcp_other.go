@@ -12,3 +12,5 @@ func roundTrip(*net.TCPConn) (rtt, deviation time.Duration, ok bool) { return 0,
 
 // peerOpen cannot look past what the session has read.
 func peerOpen(*net.TCPConn) bool { return true }
+
+func ackNow(*net.TCPConn) {}

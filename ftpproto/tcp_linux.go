@@ -36,3 +36,14 @@ func peerOpen(conn *net.TCPConn) bool {
 	info, ok := tcpInfo(conn)
 	return !ok || info.State == established
 }
+
+// ackNow acknowledges what has come, and what comes next, without delay. A client that leaves
+// Nagle's algorithm on holds its first bytes back until the end of its TLS handshake is
+// acknowledged, which the kernel would put off for 40 ms.
+func ackNow(conn *net.TCPConn) {
+	if raw, err := conn.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
+		})
+	}
+}
