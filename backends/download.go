@@ -2,7 +2,6 @@ package backends
 
 import (
 	"context"
-	"errors"
 	"io"
 	"math/rand/v2"
 	"time"
@@ -78,8 +77,11 @@ func (r *Reader) Read(p []byte) (int, error) {
 		}
 		n, err := r.body.Read(p[:min(int64(len(p)), r.end-r.off)])
 		r.off += int64(n)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil && r.off < r.end {
-			r.broken = brokenOff(err) // mended by the next Read
+			r.broken = err // mended by the next Read
 		}
 		if n > 0 {
 			r.attempts = 0
@@ -89,13 +91,6 @@ func (r *Reader) Read(p []byte) (int, error) {
 			return 0, nil
 		}
 	}
-}
-
-func brokenOff(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // resume asks for the rest of the same version until the store answers.
@@ -169,7 +164,7 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 			}
 		}
 		if err != nil {
-			if errors.Is(err, io.EOF) {
+			if err == io.EOF { //nolint:errorlint // Read returns it bare
 				err = nil
 			}
 			return r.off - start, err

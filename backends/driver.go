@@ -47,7 +47,8 @@ type Driver interface {
 	ReadRange(ctx context.Context, key, version string, off, n int64) (io.ReadCloser, Info, error)
 
 	// Put writes the object at key in one request, atomically, and has the store verify
-	// body's Sum if the driver declares a Checksum. It does not keep body.
+	// body's Sum if the driver declares a Checksum. It does not touch body once it has returned,
+	// even if ctx ended it: body's memory is used again.
 	Put(ctx context.Context, key string, body Body, opts WriteOptions) (Info, error)
 
 	// StartUpload begins a write in parts.
@@ -57,7 +58,8 @@ type Driver interface {
 	// opts are those of StartUpload. ErrUploadGone if it has ended.
 	ResumeUpload(ctx context.Context, key string, id UploadID, opts WriteOptions) (Upload, error)
 
-	// Copy makes dst a copy of exactly src.Version, inside the store, of any size.
+	// Copy makes dst a copy of exactly src.Version, inside the store, of any size. With a Version
+	// of "", only src.Key is set, and the current version is copied.
 	// What opts does not set is copied too; with dst == src.Key only what it sets is replaced.
 	// ErrChanged if src.Version is not the current one, ErrNotExist if src is gone.
 	Copy(ctx context.Context, dst string, src Info, opts WriteOptions) (Info, error)
@@ -88,7 +90,8 @@ type Upload interface {
 	ID() UploadID
 
 	// PutPart stores part number (from 1; Base, if any, lies before part 1) and has the store
-	// verify body's Sum. Putting a number again replaces that part.
+	// verify body's Sum. Putting a number again replaces that part. As with Put, body is not
+	// touched after it has returned.
 	PutPart(ctx context.Context, number int, body Body) (Part, error)
 
 	// Parts returns the parts the store holds now, by number, holes included.

@@ -29,7 +29,7 @@ func TestReserved(t *testing.T) {
 }
 
 func TestFolderKey(t *testing.T) {
-	require.Equal(t, "", FolderKey(""))
+	require.Empty(t, FolderKey(""))
 	require.Equal(t, "a/", FolderKey("a"))
 	require.Equal(t, "a/", FolderKey("a/"))
 }

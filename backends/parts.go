@@ -105,10 +105,13 @@ func (p *parts) commit(ctx context.Context, opts CommitOptions) (Info, error) {
 }
 
 // abort waits for what is under way, which ends with the upload's context, and ends the upload.
+// It does not end with ctx.
 func (p *parts) abort(ctx context.Context) error {
 	p.work.Wait()
 	if p.upload == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
 	return p.upload.Abort(ctx)
 }

@@ -95,14 +95,13 @@ func (s *Store) Remove(ctx context.Context, key string) error {
 }
 
 // SetModTime changes the modification time that Stat tells of key, by copying the object onto
-// itself inside the store: two requests. ErrChanged if it is replaced meanwhile, ErrUnsupported
-// where the store cannot copy.
+// itself inside the store. ErrNotExist if it is not there, ErrUnsupported where the store cannot
+// copy.
 func (s *Store) SetModTime(ctx context.Context, key string, t time.Time) error {
-	info, err := s.Stat(ctx, key)
-	if err != nil {
+	if err := s.checkKey("set time", key); err != nil {
 		return err
 	}
-	_, err = s.driver.Copy(ctx, key, info, WriteOptions{ModTime: t})
+	_, err := s.driver.Copy(ctx, key, Info{Key: key}, WriteOptions{ModTime: t})
 	return err
 }
 

@@ -122,10 +122,10 @@ func (w *Writer) readAll(r io.Reader) (int64, error) {
 		} else if _, err := w.add(room[:n]); err != nil {
 			return total, err
 		}
+		if err == io.EOF { //nolint:errorlint // an error that wraps it, a TLS stream cut off, is not the end
+			return total, nil
+		}
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
 			return total, err
 		}
 	}
@@ -316,8 +316,6 @@ func (w *Writer) cleanUp(ctx context.Context) error {
 	}
 	done := make(chan error, 1)
 	w.store.cleanups.Go(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
-		defer cancel()
 		err := w.parts.abort(ctx)
 		if err != nil {
 			w.store.log.WarnContext(ctx, "parts of a failed upload may be left in the store", "key", w.key, "err", err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -211,4 +212,31 @@ func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
+}
+
+// endingBody returns a body of data whose first reading ends the returned context, and
+// which fails the test if it is read after over was called.
+func (f *fixture) endingBody(t *testing.T, data []byte) (ctx context.Context, body backends.Body, over func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	watched := &watchedReader{ReadSeeker: bytes.NewReader(data), first: cancel}
+	body = f.body(data)
+	body.ReadSeeker = watched
+	t.Cleanup(func() { require.False(t, watched.late.Load(), "the body was read after the call had returned") })
+	return ctx, body, func() { watched.over.Store(true) }
+}
+
+type watchedReader struct {
+	io.ReadSeeker
+	first      func()
+	over, late atomic.Bool
+}
+
+func (r *watchedReader) Read(p []byte) (int, error) {
+	if r.over.Load() {
+		r.late.Store(true)
+	}
+	r.first()
+	return r.ReadSeeker.Read(p)
 }

@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
@@ -74,6 +75,19 @@ var putCases = []testCase{
 	{"PutIfVersionHasOneWinner", backends.CapIfVersion, func(t *testing.T, f *fixture) {
 		info := f.put(t, "a", []byte("before"))
 		f.requireOneWinner(t, backends.ErrChanged, backends.WriteOptions{IfVersion: info.Version})
+	}},
+	{"PutThatIsCutOff", 0, func(t *testing.T, f *fixture) {
+		before, after := noise(1, 100), noise(2, 1<<20)
+		f.put(t, "a", before)
+		ctx, body, over := f.endingBody(t, after)
+		_, err := f.Put(ctx, "a", body, backends.WriteOptions{})
+		over()
+		if err == nil { // it was all there already
+			f.requireObject(t, "a", after)
+			return
+		}
+		require.ErrorIs(t, err, context.Canceled)
+		f.requireObject(t, "a", before)
 	}},
 	{"ConcurrentPutsDoNotMix", 0, func(t *testing.T, f *fixture) {
 		const writers, size = 4, 100_000

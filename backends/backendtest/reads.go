@@ -3,6 +3,7 @@ package backendtest
 import (
 	"bytes"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -93,7 +94,7 @@ var readCases = []testCase{
 		f.put(t, "a", noise(2, size))
 
 		rest, err := io.ReadAll(body) // may fail, but never mixes versions
-		got := append(head, rest...)
+		got := slices.Concat(head, rest)
 		require.True(t, bytes.HasPrefix(before, got), "bytes of another version")
 		if err == nil {
 			require.Len(t, got, size)

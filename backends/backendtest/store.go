@@ -74,7 +74,7 @@ func (s *store) save(t *testing.T, key string, data []byte) backends.Info {
 // load reads through the Store as a client would.
 func (s *store) load(t *testing.T, key string, off int64) []byte {
 	t.Helper()
-	r, err := s.Store.Open(t.Context(), key, off)
+	r, err := s.Open(t.Context(), key, off)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, r.Close()) }()
 	data, err := io.ReadAll(r)

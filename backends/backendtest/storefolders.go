@@ -20,16 +20,16 @@ var openCases = []testCase{
 			requireBytes(t, data[off:], s.load(t, "a/b", off))
 			s.requireCalls(t, "ReadRange")
 		}
-		r, err := s.Store.Open(t.Context(), "a/b", 1)
+		r, err := s.Open(t.Context(), "a/b", 1)
 		require.NoError(t, err)
 		require.Equal(t, info.Version, r.Info().Version)
 		require.Equal(t, info.Size, r.Info().Size)
 		require.NoError(t, r.Close())
 		for _, off := range []int64{-1, 1001} {
-			_, err := s.Store.Open(t.Context(), "a/b", off)
+			_, err := s.Open(t.Context(), "a/b", off)
 			requireError(t, err, backends.ErrRange)
 		}
-		_, err = s.Store.Open(t.Context(), "a", 0)
+		_, err = s.Open(t.Context(), "a", 0)
 		requireError(t, err, backends.ErrNotExist)
 	})},
 	{"RemoveNeedsAnObject", 0, withStore(func(t *testing.T, s *store) {
@@ -105,7 +105,7 @@ var folderCases = []testCase{
 			requireError(t, err, backends.ErrNotExist)
 		}
 		for _, name := range []string{"a", "a/b"} {
-			_, err := s.Store.Stat(t.Context(), name)
+			_, err := s.Stat(t.Context(), name)
 			requireError(t, err, backends.ErrNotExist)
 			requireError(t, s.RemoveFolder(t.Context(), name), backends.ErrNotEmpty)
 		}

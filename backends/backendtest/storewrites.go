@@ -135,9 +135,9 @@ var writeCases = []testCase{
 		} {
 			_, err := s.Create(t.Context(), key, backends.CreateOptions{})
 			requireError(t, err, backends.ErrInvalid)
-			_, err = s.Store.Open(t.Context(), key, 0)
+			_, err = s.Open(t.Context(), key, 0)
 			requireError(t, err, backends.ErrInvalid)
-			_, err = s.Store.Stat(t.Context(), key)
+			_, err = s.Stat(t.Context(), key)
 			requireError(t, err, backends.ErrInvalid)
 			requireError(t, s.Remove(t.Context(), key), backends.ErrInvalid)
 			requireError(t, s.Rename(t.Context(), backends.Info{Key: "a", Version: "v"}, key, backends.RenameOptions{}), backends.ErrInvalid)

@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -65,6 +66,17 @@ var uploadCases = []testCase{
 		one := f.putPart(t, u, 1, noise(1, f.partSize())) // and the upload goes on
 		f.commit(t, u, "a", noise(1, f.partSize()), one)
 		f.requireObject(t, "a", noise(1, f.partSize()))
+	}},
+	{"PartThatIsCutOff", 0, func(t *testing.T, f *fixture) {
+		u, data := f.start(t, "a", backends.WriteOptions{}), noise(1, max(f.partSize(), 1<<20))
+		ctx, body, over := f.endingBody(t, data)
+		_, err := u.PutPart(ctx, 1, body)
+		over()
+		if err != nil {
+			require.ErrorIs(t, err, context.Canceled)
+		}
+		f.commit(t, u, "a", data, f.putPart(t, u, 1, data)) // and the upload goes on
+		f.requireObject(t, "a", data)
 	}},
 	{"CommitOfAWrongSize", 0, func(t *testing.T, f *fixture) {
 		f.refusesCommit(t, func(opts *backends.CommitOptions) { opts.Size++ })
