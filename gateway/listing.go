@@ -1,0 +1,99 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"path"
+	"strings"
+
+	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/ftpproto"
+)
+
+// ReadDir yields entries in the order of the store's keys, in which a folder sorts as its name
+// with a "/" ("a-b" comes before "a"): sorting by name would take the whole listing into memory.
+// Folders that lead to mounts take their place among the entries, and hide those of their name.
+func (fs *fileSystem) ReadDir(ctx context.Context, name string) iter.Seq2[ftpproto.FileInfo, error] {
+	return func(yield func(ftpproto.FileInfo, error) bool) {
+		p, err := fs.tree.find(name)
+		switch {
+		case err != nil:
+		case p.mount == nil && !p.fixed:
+			err = ftpproto.ErrNotExist
+		case p.mount != nil && !p.may(MayList):
+			err = ftpproto.ErrDenied
+		}
+		if err != nil {
+			yield(ftpproto.FileInfo{}, err)
+			return
+		}
+		children := fs.tree.fixed[p.name]
+		if p.mount != nil {
+			var more bool
+			if children, more = fs.readStore(ctx, p, children, yield); !more {
+				return
+			}
+		}
+		fs.yieldFixed(p, children, yield)
+	}
+}
+
+// readStore yields what the store holds in p, and those of the fixed children that come before
+// its last entry. It returns the others, and whether the caller wants more.
+func (fs *fileSystem) readStore(ctx context.Context, p place, children []string, yield func(ftpproto.FileInfo, error) bool) ([]string, bool) {
+	hidden := make(map[string]bool, len(children))
+	for _, child := range children {
+		hidden[child] = true
+	}
+	for info, err := range p.mount.store.List(ctx, p.key) {
+		if errors.Is(err, backends.ErrNotExist) && p.fixed {
+			return children, true // a mount of a folder that nothing was put into yet
+		}
+		if err != nil {
+			yield(ftpproto.FileInfo{}, fs.absent(p, err))
+			return nil, false
+		}
+		key := strings.TrimPrefix(info.Key, backends.FolderKey(p.key))
+		before := 0
+		for before < len(children) && children[before]+"/" < key {
+			before++
+		}
+		if !fs.yieldFixed(p, children[:before], yield) {
+			return nil, false
+		}
+		children = children[before:]
+
+		base := strings.TrimSuffix(key, "/")
+		if hidden[base] {
+			continue
+		}
+		if !yield(fs.entryInfo(p, base, info), nil) {
+			return nil, false
+		}
+	}
+	return children, true
+}
+
+// entryInfo describes the entry base of folder p.
+func (fs *fileSystem) entryInfo(p place, base string, info backends.Info) ftpproto.FileInfo {
+	entry := place{name: path.Join(p.name, base), mount: p.mount, key: strings.TrimSuffix(info.Key, "/")}
+	if info.IsPrefix {
+		return fs.folderInfo(entry, info)
+	}
+	return fs.fileInfo(entry, info)
+}
+
+// yieldFixed yields fixed folders in p. It reports whether the caller wants more.
+func (fs *fileSystem) yieldFixed(p place, children []string, yield func(ftpproto.FileInfo, error) bool) bool {
+	for _, child := range children {
+		at, err := fs.tree.find(path.Join(p.name, child))
+		if err != nil {
+			continue // mount points were checked by New
+		}
+		if !yield(fs.folderInfo(at, backends.Info{}), nil) {
+			return false
+		}
+	}
+	return true
+}

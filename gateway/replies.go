@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/ftpproto"
+)
+
+// outcome is what a client is told of a kind of error, and whether the operator should hear of it.
+type outcome struct {
+	code  int
+	text  string
+	fault bool // of the store or its configuration, not of the request
+}
+
+// outcomes is the one table from the errors of stores to the replies of FTP. The texts of stores
+// and drivers stay in the log: they name buckets, keys and addresses.
+var outcomes = map[backends.Kind]outcome{
+	backends.ErrUnknown:     {451, "The store behind this server failed; nothing is wrong with the request. Try again later.", true},
+	backends.ErrNotExist:    {ftpproto.ErrNotExist.Code, ftpproto.ErrNotExist.Text, false},
+	backends.ErrExist:       {ftpproto.ErrExist.Code, ftpproto.ErrExist.Text, false},
+	backends.ErrNotEmpty:    {ftpproto.ErrNotEmpty.Code, ftpproto.ErrNotEmpty.Text, false},
+	backends.ErrPermission:  {550, "The store behind this server refuses access.", true},
+	backends.ErrInvalid:     {ftpproto.ErrName.Code, ftpproto.ErrName.Text, false},
+	backends.ErrChanged:     {451, "The file was changed by somebody else meanwhile. Try again.", false},
+	backends.ErrRange:       {ftpproto.ErrRange.Code, ftpproto.ErrRange.Text, false},
+	backends.ErrUploadGone:  {451, "The unfinished upload is gone. Send the file again from its beginning.", true},
+	backends.ErrTooLarge:    {552, "The file is larger than the store takes.", false},
+	backends.ErrQuota:       {552, "The store is out of space.", true},
+	backends.ErrUnavailable: {451, "The store behind this server is not available; nothing is wrong with the request. Try again later.", true},
+	backends.ErrUnsupported: {504, "The store cannot do this.", false},
+}
+
+// reply turns the error of a store into the client's, and logs what the operator should know.
+// What did not come from a store stays as it is.
+func (fs *fileSystem) reply(p place, err error) error {
+	var kind backends.Kind
+	if err == nil || !errors.As(err, &kind) {
+		return err
+	}
+	o := outcomes[kind]
+	if o.fault && !errors.Is(err, context.Canceled) {
+		fs.log.Warn("store failed", "path", p.name, "store", p.mount.store.Name(), "err", err)
+	}
+	return ftpproto.NewError(o.code, o.text, err)
+}
+
+// absent is reply for a lookup: what cannot have this name is not there.
+func (fs *fileSystem) absent(p place, err error) error {
+	if backends.KindOf(err) == backends.ErrInvalid {
+		return ftpproto.ErrNotExist
+	}
+	return fs.reply(p, err)
+}
