@@ -52,7 +52,7 @@ type waiter struct {
 }
 
 // NewMemory returns a budget of so many bytes, at least MinMemory. The largest object that a
-// store with 10,000 parts can take is about 2,300 times the budget: 575 GiB of 256 MiB.
+// store with 10,000 parts can take is about 2,300 times the budget: 584 GiB with 256 MiB.
 func NewMemory(bytes int64) *Memory { return newMemory(max(bytes, MinMemory)) }
 
 func newMemory(bytes int64) *Memory {

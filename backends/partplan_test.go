@@ -1,0 +1,79 @@
+package backends
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	mib = int64(1) << 20
+	gib = int64(1) << 30
+	tib = int64(1) << 40
+)
+
+var s3Limits = Limits{MaxObject: 5 * tib, MaxPut: 5 * gib, MinPart: 5 * mib, MaxPart: 5 * gib, MaxParts: 10_000}
+
+// walk adds parts until the object is as large as it can be, and returns its size.
+func (p partPlan) walk(t *testing.T, limits Limits, off int64, parts int) int64 {
+	t.Helper()
+	for n := 0; n < parts && off < limits.MaxObject; n++ {
+		size := p.size(off)
+		require.GreaterOrEqual(t, size, limits.MinPart)
+		require.LessOrEqual(t, size, limits.MaxPart)
+		off += size
+	}
+	return min(off, limits.MaxObject)
+}
+
+func TestLargestObjectFitsWhereTheMemoryAllows(t *testing.T) {
+	azure := Limits{MaxObject: 50_000 * 4000 * mib, MaxPut: 5000 * mib, MinPart: 1, MaxPart: 4000 * mib, MaxParts: 50_000}
+	disk := Limits{MaxObject: math.MaxInt64, MaxPut: math.MaxInt64, MinPart: 1, MaxPart: math.MaxInt64, MaxParts: math.MaxInt32}
+	for _, c := range []struct {
+		name   string
+		limits Limits
+		budget int64
+		least  int64 // that an object can reach
+	}{
+		{"S3", s3Limits, 256 * mib, 560 * gib},
+		{"S3 with little memory", s3Limits, MinMemory, 75 * gib},
+		{"S3 with enough", s3Limits, 5 * gib / 2, 5 * tib},
+		{"Azure", azure, 256 * mib, 2900 * gib},
+		{"disk", disk, MinMemory, 16 * tib},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPartPlan(c.limits, defaultPartSize, NewMemory(c.budget).largest)
+			require.Equal(t, int64(defaultPartSize), p.size(0), "small objects stay one Put")
+			require.GreaterOrEqual(t, p.reach, c.least)
+			if c.limits.MaxParts < math.MaxInt32 {
+				require.Equal(t, p.walk(t, c.limits, 0, c.limits.MaxParts), p.reach)
+				require.Equal(t, p.walk(t, c.limits, 3*gib, 5000), p.end(3*gib, 5000))
+			}
+		})
+	}
+}
+
+func TestPartsGrowSlowly(t *testing.T) {
+	p := newPartPlan(s3Limits, defaultPartSize, 64*mib)
+	require.Equal(t, 8*mib, p.size(gib))
+	require.Equal(t, 64*mib, p.size(tib))
+	for off, last := int64(0), int64(0); off < 100*gib; off += p.size(off) {
+		size := p.size(off)
+		require.GreaterOrEqual(t, size, last)
+		require.LessOrEqual(t, size, max(8*mib, off/256))
+		last = size
+	}
+}
+
+func TestPartPlanHeedsLimits(t *testing.T) {
+	least := newPartPlan(Limits{MaxObject: tib, MaxPut: gib, MinPart: 16 * mib, MaxPart: gib, MaxParts: 100}, mib, 64*mib)
+	require.Equal(t, 16*mib, least.size(0))
+	put := newPartPlan(Limits{MaxObject: tib, MaxPut: 4 * mib, MinPart: 1, MaxPart: gib, MaxParts: 100}, 8*mib, 64*mib)
+	require.Equal(t, 4*mib, put.size(0))
+
+	single := newPartPlan(Limits{MaxObject: tib, MaxPut: gib, MinPart: 100 * mib, MaxPart: gib, MaxParts: 100}, 8*mib, 64*mib)
+	require.Equal(t, 64*mib, single.reach, "a least part that the memory cannot hold leaves what one Put takes")
+	few := newPartPlan(Limits{MaxObject: tib, MaxPut: gib, MinPart: 1, MaxPart: gib, MaxParts: 3}, chunkSize, 64*mib)
+	require.Equal(t, few.walk(t, Limits{MaxObject: tib, MinPart: 1, MaxPart: gib}, 0, 3), few.reach)
+}
