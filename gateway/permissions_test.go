@@ -54,82 +54,80 @@ func TestPermFacts(t *testing.T) {
 
 // TestPermissions tries every operation with every permission alone, and with all but it.
 func TestPermissions(t *testing.T) {
-	onEachKind(t, func(f *fixture) {
-		t := f.t
-		operations := []struct {
-			name string
-			any  Permissions // of which one is needed
-			run  func(ctx context.Context, fs ftpproto.FileSystem) error
-		}{
-			{"LIST", MayList, func(ctx context.Context, fs ftpproto.FileSystem) error { return listError(ctx, fs, "/d") }},
-			{"RETR", MayRead, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				r, err := fs.Open(ctx, "/file", 0)
-				if err == nil {
-					err = r.Close()
+	f := newFixture(t, kinds["memory"])
+	operations := []struct {
+		name string
+		any  Permissions // of which one is needed
+		run  func(ctx context.Context, fs ftpproto.FileSystem) error
+	}{
+		{"LIST", MayList, func(ctx context.Context, fs ftpproto.FileSystem) error { return listError(ctx, fs, "/d") }},
+		{"RETR", MayRead, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			r, err := fs.Open(ctx, "/file", 0)
+			if err == nil {
+				err = r.Close()
+			}
+			return err
+		}},
+		{"SIZE", mayKnow, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			_, err := fs.Stat(ctx, "/file", ftpproto.FileKind)
+			return err
+		}},
+		{"MLST", mayKnow, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			_, err := fs.Stat(ctx, "/file", ftpproto.AnyKind)
+			return err
+		}},
+		{"STOR new", mayCreate, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			return send(ctx, fs, "/new", "data", ftpproto.CreateOptions{})
+		}},
+		{"STOU", mayCreate, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			return send(ctx, fs, "/unique", "data", ftpproto.CreateOptions{Exclusive: true})
+		}},
+		{"REST STOR", MayOverwrite, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			return send(ctx, fs, "/file", "data", ftpproto.CreateOptions{Offset: 1})
+		}},
+		{"APPE", MayAppend, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			return send(ctx, fs, "/file", "data", ftpproto.CreateOptions{Append: true})
+		}},
+		{"DELE", MayDelete, func(ctx context.Context, fs ftpproto.FileSystem) error { return fs.Remove(ctx, "/file") }},
+		{"RNTO", MayRename, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			info, err := fs.Stat(ctx, "/file", ftpproto.FileKind)
+			if err != nil {
+				return err
+			}
+			return fs.Rename(ctx, "/file", info, "/other")
+		}},
+		{"MKD", MayMkdir, func(ctx context.Context, fs ftpproto.FileSystem) error { return fs.Mkdir(ctx, "/made") }},
+		{"RMD", MayRmdir, func(ctx context.Context, fs ftpproto.FileSystem) error { return fs.Rmdir(ctx, "/bare") }},
+		{"MFMT", mayCreate, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			return fs.(ftpproto.TimeSetter).SetModTime(ctx, "/file", time.Unix(1, 0))
+		}},
+		{"CWD", MayAll, func(ctx context.Context, fs ftpproto.FileSystem) error {
+			_, err := fs.Stat(ctx, "/d", ftpproto.DirKind)
+			return err
+		}},
+	}
+	ctx := t.Context()
+	store := f.stores["one"]
+	for _, have := range permissionNames {
+		for _, set := range []Permissions{have.set, MayAll &^ have.set} {
+			fs := f.user(t, Mount{Path: "/", Store: "one", Permissions: set})
+			for _, op := range operations {
+				f.put(t, "one", "file", "d/x")
+				_ = store.MakeFolder(ctx, "bare") // or it is there
+				err := op.run(ctx, fs)
+				if op.name == "CWD" || set.some(op.any) && (op.name != "RNTO" || set.some(mayKnow)) {
+					require.NoError(t, err, "%s with %s", op.name, set.ofFolder(false))
+				} else {
+					require.ErrorIs(t, err, ftpproto.ErrDenied, "%s with %b", op.name, set)
+					require.Equal(t, "data of file", f.get(t, "one", "file"))
 				}
-				return err
-			}},
-			{"SIZE", mayKnow, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				_, err := fs.Stat(ctx, "/file", ftpproto.FileKind)
-				return err
-			}},
-			{"MLST", mayKnow, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				_, err := fs.Stat(ctx, "/file", ftpproto.AnyKind)
-				return err
-			}},
-			{"STOR new", mayCreate, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				return send(ctx, fs, "/new", "data", ftpproto.CreateOptions{})
-			}},
-			{"STOU", mayCreate, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				return send(ctx, fs, "/unique", "data", ftpproto.CreateOptions{Exclusive: true})
-			}},
-			{"REST STOR", MayOverwrite, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				return send(ctx, fs, "/file", "data", ftpproto.CreateOptions{Offset: 1})
-			}},
-			{"APPE", MayAppend, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				return send(ctx, fs, "/file", "data", ftpproto.CreateOptions{Append: true})
-			}},
-			{"DELE", MayDelete, func(ctx context.Context, fs ftpproto.FileSystem) error { return fs.Remove(ctx, "/file") }},
-			{"RNTO", MayRename, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				info, err := fs.Stat(ctx, "/file", ftpproto.FileKind)
-				if err != nil {
-					return err
-				}
-				return fs.Rename(ctx, "/file", info, "/other")
-			}},
-			{"MKD", MayMkdir, func(ctx context.Context, fs ftpproto.FileSystem) error { return fs.Mkdir(ctx, "/made") }},
-			{"RMD", MayRmdir, func(ctx context.Context, fs ftpproto.FileSystem) error { return fs.Rmdir(ctx, "/bare") }},
-			{"MFMT", mayCreate, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				return fs.(ftpproto.TimeSetter).SetModTime(ctx, "/file", time.Unix(1, 0))
-			}},
-			{"CWD", MayAll, func(ctx context.Context, fs ftpproto.FileSystem) error {
-				_, err := fs.Stat(ctx, "/d", ftpproto.DirKind)
-				return err
-			}},
-		}
-		ctx := t.Context()
-		store := f.stores["one"]
-		for _, have := range permissionNames {
-			for _, set := range []Permissions{have.set, MayAll &^ have.set} {
-				fs := f.user(t, Mount{Path: "/", Store: "one", Permissions: set})
-				for _, op := range operations {
-					f.put(t, "one", "file", "d/x")
-					_ = store.MakeFolder(ctx, "bare") // or it is there
-					err := op.run(ctx, fs)
-					if op.name == "CWD" || set.some(op.any) && (op.name != "RNTO" || set.some(mayKnow)) {
-						require.NoError(t, err, "%s with %s", op.name, set.ofFolder(false))
-					} else {
-						require.ErrorIs(t, err, ftpproto.ErrDenied, "%s with %b", op.name, set)
-						require.Equal(t, "data of file", f.get(t, "one", "file"))
-					}
-					_ = store.Remove(ctx, "new")
-					_ = store.Remove(ctx, "unique")
-					_ = store.Remove(ctx, "other")
-					_ = store.RemoveFolder(ctx, "made")
-				}
+				_ = store.Remove(ctx, "new")
+				_ = store.Remove(ctx, "unique")
+				_ = store.Remove(ctx, "other")
+				_ = store.RemoveFolder(ctx, "made")
 			}
 		}
-	})
+	}
 }
 
 // TestLetterBox: who may only write learns nothing, and replaces nothing.

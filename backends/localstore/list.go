@@ -153,7 +153,9 @@ func (l *lister) visit(ctx context.Context, root *os.Root, folder string, e entr
 		if info.IsMarker() && !l.recursive {
 			info = backends.Info{Key: key, ModTime: info.ModTime, IsPrefix: true}
 		}
-		l.add(info)
+		if !private(key) {
+			l.add(info)
+		}
 	}
 	// Links are not walked into: they can lead in a circle.
 	if l.recursive && isFolderKey(key) && !e.link {
@@ -228,10 +230,11 @@ func (l *lister) entryOf(folder string, de fs.DirEntry) (entry, bool) {
 	return e, behind && strings.HasPrefix(key, l.prefix) && !l.hidden(key)
 }
 
-// hidden reports whether key belongs to the driver, or to the Store while only users' keys are asked for.
+// hidden reports whether key is left out. The state folder may hold what belongs to the Store,
+// but is no marker that anybody made; mostly the driver's uploads are all that is in it.
 func (l *lister) hidden(key string) bool {
-	if strings.HasPrefix(l.prefix, backends.StatePrefix) {
-		return private(key)
+	if key == backends.StatePrefix {
+		return !l.recursive
 	}
-	return strings.HasPrefix(key+"/", backends.StatePrefix)
+	return private(key)
 }
