@@ -168,3 +168,9 @@ func TestExamples(t *testing.T) {
 		})
 	}
 }
+
+// TestComposeFile loads what docker-compose.yml mounts.
+func TestComposeFile(t *testing.T) {
+	_, err := Load(filepath.Join("..", "deploy", "compose", "tidegate.yaml"), nil)
+	require.NoError(t, err)
+}
