@@ -16,6 +16,17 @@ var update = flag.Bool("update", false, "write the texts of replies and the data
 // TestTranscripts plays testdata/*.txt, which are the specification of the server. Package
 // ftptest documents their format.
 func TestTranscripts(t *testing.T) {
+	playAll(t, ftptest.Mode{Update: *update})
+}
+
+// TestTranscriptsWithReadFrom plays them on a file system that reads uploads from the data
+// connection itself, which must make no difference.
+func TestTranscriptsWithReadFrom(t *testing.T) {
+	playAll(t, ftptest.Mode{ReadFrom: true})
+}
+
+func playAll(t *testing.T, mode ftptest.Mode) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
@@ -23,21 +34,7 @@ func TestTranscripts(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".txt")
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ftptest.Run(t, file, ftptest.Mode{Update: *update})
-		})
-	}
-}
-
-// TestTranscriptsWithReadFrom plays the transcripts on a file system that reads uploads from the
-// data connection itself, which must make no difference.
-func TestTranscriptsWithReadFrom(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	require.NoError(t, err)
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".txt")
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ftptest.Run(t, file, ftptest.Mode{ReadFrom: true})
+			ftptest.Run(t, file, mode)
 		})
 	}
 }

@@ -337,6 +337,12 @@ func (c *Client) Accept() error {
 // (RFC 4217 §7).
 func (c *Client) StartDataTLS() error { return c.data.startTLS(c.tls) }
 
+// Data returns the data connection, nil if there is none: a *tls.Conn after StartDataTLS.
+func (c *Client) Data() net.Conn { return c.data.Conn }
+
+// Control returns the control connection: a *tls.Conn after StartTLS.
+func (c *Client) Control() net.Conn { return c.control.Conn }
+
 // WriteData writes to the data connection.
 func (c *Client) WriteData(p []byte) error {
 	return c.data.send(p)

@@ -86,12 +86,19 @@ func repetition(text *string) (int, error) {
 func formatData(data []byte) string {
 	const long = 200
 	switch {
-	case len(data) > 32 && bytes.Equal(data, Pattern(0, len(data))):
+	case isPattern(data):
 		return fmt.Sprintf("pattern[0:%d]", len(data))
 	case len(data) > long:
 		return fmt.Sprintf("%q… (%d bytes, SHA-256 %x)", data[:long], len(data), sha256.Sum256(data))
 	}
 	return strconv.Quote(string(data))
+}
+
+// isPattern tells whether data are the beginning of the pattern, and enough of it to be sure.
+func isPattern(data []byte) bool {
+	const sure = 32
+	return len(data) >= sure && bytes.Equal(data[:sure], Pattern(0, sure)) &&
+		bytes.Equal(data, Pattern(0, len(data)))
 }
 
 // plant puts the entry that line describes into fs: "/folder/", or "/file [time] data". A path

@@ -99,6 +99,7 @@ func (p *player) login(c *playerClient, name string) error {
 
 func (p *player) serverDoes(c *playerClient, what string) error {
 	c.ended = true
+	defer c.Close()
 	switch what {
 	case "closed":
 		return c.ReadEnd()
