@@ -40,7 +40,8 @@ func (s *Store) RenameFolder(ctx context.Context, from, to string) error {
 		}
 		return err
 	}
-	if _, err := s.StatFolder(ctx, src); err != nil || dst == src {
+	if dst == src {
+		_, err := s.StatFolder(ctx, src)
 		return err
 	}
 	if err := s.checkFree(ctx, dst); err != nil {
@@ -84,6 +85,9 @@ func (m *folderMove) run(ctx context.Context) error {
 		if err := m.movePage(ctx, page.Entries); err != nil {
 			return err
 		}
+	}
+	if m.moved == 0 && len(m.markers) == 0 {
+		return NewError("list", m.src, ErrNotExist, nil)
 	}
 	slices.Reverse(m.markers) // what is inside first: a disk refuses to delete a full folder
 	return m.deleteInOrder(ctx, m.markers)

@@ -1,0 +1,22 @@
+package backends
+
+import "testing"
+
+// ChunkSize is what tests count memory by.
+const ChunkSize = chunkSize
+
+// NewTinyMemory is NewMemory without its least budget.
+func NewTinyMemory(bytes int64) *Memory { return newMemory(bytes) }
+
+// Free returns the bytes left of the share for small objects and of that for parts.
+func (m *Memory) Free() (small, parts int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.smallFree, m.partsFree
+}
+
+// RequireAllFree fails unless all of the budget has been given back.
+func (m *Memory) RequireAllFree(t *testing.T, budget int64) {
+	t.Helper()
+	m.requireAllFree(t, budget)
+}
