@@ -23,7 +23,7 @@ var (
 		{"Append", 0, withStore(func(t *testing.T, s *store) {
 			whole := []byte(nil)
 			s.save(t, "a", nil)
-			for i, size := range []int64{10, 0, s.part, 7, 2 * s.part, 1} {
+			for i, size := range []int64{10, 0, s.part, 7} {
 				data := noise(uint64(i), size)
 				whole = append(whole, data...)
 				info, err := s.upload(t, "a", appending, data)
@@ -55,19 +55,18 @@ var (
 			s.requireObject(t, "a", append(base, '+'))
 		})},
 		{"ContinueFromAnOffset", 0, withStore(func(t *testing.T, s *store) {
-			for _, size := range []int64{100, 2*s.part + 50} {
-				before := noise(1, size)
-				for _, offset := range []int64{1, size / 2, size - 1, size} {
-					for _, more := range []int64{0, 10, size} {
-						s.save(t, "a", before)
-						data := noise(2, more)
-						info, err := s.upload(t, "a", backends.CreateOptions{Offset: offset, SizeHint: more}, data)
-						require.NoError(t, err)
-						whole := slices.Concat(before[:offset], data)
-						s.requireInfo(t, info, "a", whole)
-						s.requireObject(t, "a", whole)
-					}
-				}
+			large := s.part + 50
+			for _, c := range []struct{ size, offset, more int64 }{
+				{100, 1, 10}, {100, 50, 0}, {100, 99, 200}, {100, 100, 0}, {100, 100, 1},
+				{large, 1, 10}, {large, large - 1, 0}, {large, large - 60, large}, {large, large, 1},
+			} {
+				before, data := noise(1, c.size), noise(2, c.more)
+				s.save(t, "a", before)
+				info, err := s.upload(t, "a", backends.CreateOptions{Offset: c.offset, SizeHint: c.more}, data)
+				require.NoError(t, err)
+				whole := slices.Concat(before[:c.offset], data)
+				s.requireInfo(t, info, "a", whole)
+				s.requireObject(t, "a", whole)
 			}
 		})},
 		{"OffsetBehindTheEnd", 0, withStore(func(t *testing.T, s *store) {
@@ -81,7 +80,7 @@ var (
 			s.requireObject(t, "a", []byte("0123456789"))
 		})},
 		{"AppendToWhatChangesMeanwhile", 0, withStore(func(t *testing.T, s *store) {
-			for _, size := range []int64{100, 2 * s.part} {
+			for _, size := range []int64{100, s.part} {
 				for _, opts := range []backends.CreateOptions{appending, {Offset: 50}} {
 					s.save(t, "a", noise(1, size))
 					w, err := s.Create(t.Context(), "a", opts)
@@ -106,7 +105,7 @@ var (
 			s.requireObject(t, "a", []byte("somebody else's"))
 		})},
 		{"AbortOfAnAppendKeepsTheObject", 0, withStore(func(t *testing.T, s *store) {
-			for _, size := range []int64{100, 2 * s.part} {
+			for _, size := range []int64{100, s.part} {
 				before := s.save(t, "a", noise(1, size))
 				w, err := s.Create(t.Context(), "a", appending)
 				require.NoError(t, err)
