@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,21 @@ func TestSilentConnections(t *testing.T) {
 	began := time.Now()
 	s.login(t)
 	require.Less(t, time.Since(began), time.Second)
+}
+
+// An idle session costs one goroutine.
+func TestIdleSessionsAreCheap(t *testing.T) {
+	const sessions = 50
+	s := serve(t, newFS(), ftpproto.Options{}, ftpproto.ListenerOptions{})
+	s.login(t)
+	before := runtime.NumGoroutine()
+	for range sessions {
+		c := s.login(t)
+		c.put("a.txt", []byte("hello"))
+		c.cmd("EPSV", "229")
+		c.cmd("ABOR", "225")
+	}
+	require.LessOrEqual(t, runtime.NumGoroutine(), before+sessions)
 }
 
 // The time for a login does not begin anew with each byte.

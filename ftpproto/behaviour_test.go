@@ -35,10 +35,15 @@ type running struct {
 // left nothing open.
 func serve(t *testing.T, fs *ftptest.FS, opts ftpproto.Options, listener ftpproto.ListenerOptions) *running {
 	t.Helper()
+	return serveAt(t, "127.0.0.1:0", fs, opts, listener)
+}
+
+func serveAt(t *testing.T, address string, fs *ftptest.FS, opts ftpproto.Options, listener ftpproto.ListenerOptions) *running {
+	t.Helper()
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	s := &running{
 		Server:  ftpproto.NewServer(fs, opts),

@@ -64,7 +64,7 @@ func (s *session) execute(l line) error {
 	s.greeted = true
 	r, err := s.handle(l)
 	if err != nil {
-		r = s.failure(l.verb, err)
+		r = s.failure(l, err)
 	}
 	return s.send(r)
 }
@@ -87,10 +87,10 @@ func (s *session) handle(l line) (reply, error) {
 
 // failure is where every error becomes a reply: one that carries a reply is sent as that, any
 // other is logged and answered with a fixed text.
-func (s *session) failure(verb string, err error) reply {
+func (s *session) failure(l line, err error) reply {
 	code, text := ReplyTo(err, 451, "Requested action aborted: local error in processing.")
 	if _, carries := errors.AsType[*Error](err); !carries {
-		s.log.Error("command failed", "command", verb, "err", err)
+		s.log.Error("command failed", "command", l.verb, "arg", l.arg, "err", err)
 	}
 	return reply{code: code, text: text}
 }

@@ -65,8 +65,9 @@ func (s *session) openData(t *transfer) (*dataConn, error) {
 		return nil, NewError(425, "Can't open data connection.", err)
 	}
 	wire := &wire{TCPConn: tcp, stall: s.opts.Timeouts.Stall}
-	d := &dataConn{wire: wire, stream: wire, ctx: t.ctx, moved: &t.moved, settle: settleTime(tcp)}
-	d.stop = context.AfterFunc(t.ctx, func() { tcp.Close() })
+	d := &dataConn{wire: wire, stream: wire, ctx: t.ctx, moved: &t.moved,
+		spare: s.server.buffers, settle: settleTime(tcp)}
+	d.stop = context.AfterFunc(t.ctx, func() { _ = tcp.Close() })
 	if s.protected {
 		if d.tls, err = s.handshake(t.ctx, wire, s.dataTLS); err != nil {
 			d.cut()
@@ -88,7 +89,7 @@ type wire struct {
 }
 
 func (w *wire) Read(p []byte) (int, error) {
-	w.TCPConn.SetReadDeadline(time.Now().Add(w.stall))
+	_ = w.SetReadDeadline(time.Now().Add(w.stall))
 	n, err := w.TCPConn.Read(p)
 	if err == io.EOF { //nolint:errorlint // a net.Conn returns it bare, and so must this one
 		w.ended, w.endedAt = true, time.Now()
@@ -97,7 +98,7 @@ func (w *wire) Read(p []byte) (int, error) {
 }
 
 func (w *wire) Write(p []byte) (int, error) {
-	w.TCPConn.SetWriteDeadline(time.Now().Add(w.stall))
+	_ = w.TCPConn.SetWriteDeadline(time.Now().Add(w.stall))
 	return w.TCPConn.Write(p)
 }
 
@@ -114,6 +115,7 @@ type dataConn struct {
 	ctx    context.Context
 	stop   func() bool // ends the watch on ctx
 	moved  *atomic.Int64
+	spare  *bufferPool
 	settle time.Duration // see settleTime
 	err    error
 }
@@ -157,12 +159,12 @@ func (d *dataConn) Write(p []byte) (int, error) {
 func (d *dataConn) ReadFrom(r io.Reader) (int64, error) {
 	file, isFile := r.(*os.File)
 	if !isFile || d.tls != nil {
-		return io.Copy(struct{ io.Writer }{d}, r)
+		return copyData(struct{ io.Writer }{d}, struct{ io.Reader }{r}, d.spare)
 	}
 	var sent int64
 	for {
-		d.wire.TCPConn.SetWriteDeadline(time.Now().Add(d.wire.stall))
-		n, err := d.wire.TCPConn.ReadFrom(io.LimitReader(file, maxWrite))
+		_ = d.wire.TCPConn.SetWriteDeadline(time.Now().Add(d.wire.stall))
+		n, err := d.wire.ReadFrom(io.LimitReader(file, maxWrite))
 		d.moved.Add(n)
 		sent += n
 		if err != nil {
@@ -196,7 +198,7 @@ func (d *dataConn) finish() error {
 	}
 	if err == nil {
 		d.stop()
-		err = d.wire.TCPConn.Close()
+		err = d.wire.Close()
 	}
 	if err != nil {
 		return d.fail(err)
@@ -207,5 +209,5 @@ func (d *dataConn) finish() error {
 // cut ends the connection at once, if it has not ended.
 func (d *dataConn) cut() {
 	d.stop()
-	d.wire.TCPConn.Close()
+	_ = d.wire.Close()
 }

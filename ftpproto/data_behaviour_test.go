@@ -152,3 +152,34 @@ func TestParallelTransfers(t *testing.T) {
 		})
 	}
 }
+
+// On a dual-stack listener a client that comes by IPv4 has an IPv4 session.
+func TestDualStack(t *testing.T) {
+	fs := newFS()
+	fs.AddFile("/a.txt", []byte("hello"), time.Time{})
+	s := serveAt(t, "[::]:0", fs, ftpproto.Options{}, ftpproto.ListenerOptions{})
+	_, port, err := net.SplitHostPort(s.address)
+	require.NoError(t, err)
+	for _, tt := range []struct{ host, pasv, eprt string }{
+		{"127.0.0.1", "227", "EPRT |1|127.0.0.1|%d|"},
+		{"::1", "425", "EPRT |2|::1|%d|"},
+	} {
+		s.address = net.JoinHostPort(tt.host, port)
+		c := s.login(t)
+		c.cmd("PASV", tt.pasv)
+		c.start("RETR a.txt")
+		data, err := c.ReadDataToEnd()
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(data))
+		c.want("226")
+		own, err := c.Listen()
+		require.NoError(t, err)
+		c.cmd(fmt.Sprintf(tt.eprt, own.Port()), "200")
+		c.cmd("RETR a.txt", "150")
+		require.NoError(t, c.Accept())
+		data, err = c.ReadDataToEnd()
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(data))
+		c.want("226")
+	}
+}

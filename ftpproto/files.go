@@ -101,6 +101,9 @@ func (s *session) mdtm(ctx context.Context, arg string) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if info.ModTime.IsZero() {
+		return reply{}, NewError(550, "The time of this file is not known.", nil)
+	}
 	return reply{code: 213, text: string(appendTime(nil, info.ModTime))}, nil
 }
 

@@ -5,9 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// maskBudget bounds the work of matching one mask against a whole folder. It is far beyond
-// what a mask costs that somebody means, and a small part of a second.
-const maskBudget = 1 << 26
+// maskBudget bounds the work of matching one mask against a whole folder, beyond what is in
+// proportion to the folder: that is given anew for each name. It is far more than a mask costs that
+// somebody means, and a small part of a second.
+const maskBudget = 1 << 22
 
 var errMaskCost = NewError(550, "The mask takes too long to match.", nil)
 
@@ -26,6 +27,7 @@ func newMask(pattern string) *mask { return &mask{pattern: pattern, left: maskBu
 // an earlier one could give, the last one can give too. So the work is the product of both
 // lengths at the most, where nested tries would grow without bound.
 func (m *mask) matches(name string) (bool, error) {
+	m.left = min(m.left+4*(len(name)+len(m.pattern)), maskBudget)
 	var p, n int          // what is to match next
 	star, resume := -1, 0 // behind the last "*", and where its run in name ends
 	for n < len(name) || p < len(m.pattern) {

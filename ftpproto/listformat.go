@@ -14,7 +14,7 @@ type listFormat func(b []byte, info FileInfo, name string) []byte
 func unixFormat(now time.Time) listFormat {
 	return func(b []byte, info FileInfo, name string) []byte {
 		b = appendMode(b, info)
-		b = append(b, "    1 ftp      ftp      "...)
+		b = append(b, "    1 ftp      ftp      "...) //nolint:dupword // owner and group
 		b = appendPadded(b, info.Size)
 		b = append(b, ' ')
 		b = appendListTime(b, info.ModTime.UTC(), now)
@@ -68,6 +68,9 @@ func appendPadded(b []byte, n int64) []byte {
 // lies ahead, as ls does.
 func appendListTime(b []byte, t, now time.Time) []byte {
 	const halfYear = 182 * 24 * time.Hour
+	if t.IsZero() {
+		t = time.Unix(0, 0).UTC() // the year 1 is more than clients can parse
+	}
 	if age := now.Sub(t); age > halfYear || age < -24*time.Hour {
 		return t.AppendFormat(b, "Jan 02  2006")
 	}

@@ -52,7 +52,7 @@ func (s *session) pass(ctx context.Context, arg string) (reply, error) {
 	if err != nil {
 		return reply{}, s.loginFailed(user, err)
 	}
-	s.fs = fs
+	s.fs, s.cwd = fs, "/"
 	s.log = s.log.With("user", user)
 	s.log.Info("login", "result", "ok", "remote", s.info.Remote.String(), "tls", s.secure)
 	return reply{code: 230, text: "Logged in."}, nil

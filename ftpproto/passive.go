@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -36,7 +37,7 @@ func (s *session) listenPassive() (*passive, uint16, error) {
 // only the kernel knows: it is asked, and two sessions cannot be given the same.
 func listenInRange(ctx context.Context, local netip.Addr, ports PassiveOptions) (*net.TCPListener, error) {
 	count := ports.MaxPort - ports.MinPort + 1
-	start := rand.IntN(count)
+	start := rand.IntN(count) //nolint:gosec // seeded by the system, and a port is no secret
 	for i := range count {
 		port := ports.MinPort + (start+i)%count
 		var config net.ListenConfig
@@ -53,7 +54,7 @@ func listenInRange(ctx context.Context, local netip.Addr, ports PassiveOptions) 
 
 // open accepts the client. Whoever else connects is closed, and the client is waited for on.
 func (p *passive) open(ctx context.Context) (*net.TCPConn, error) {
-	stop := context.AfterFunc(ctx, func() { p.listener.SetDeadline(past) })
+	stop := context.AfterFunc(ctx, func() { _ = p.listener.SetDeadline(past) })
 	defer stop()
 	for {
 		conn, err := p.listener.AcceptTCP()
@@ -63,7 +64,7 @@ func (p *passive) open(ctx context.Context) (*net.TCPConn, error) {
 			if from == p.peer {
 				return conn, nil
 			}
-			conn.Close()
+			_ = conn.Close()
 			p.onAlien(from)
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("wait for a data connection: %w", ctx.Err())
@@ -104,13 +105,16 @@ func (s *session) epsv(_ context.Context, arg string) (reply, error) {
 	if s.info.Local.Addr().Is6() {
 		own = "2"
 	}
-	switch strings.ToUpper(strings.TrimSpace(arg)) {
+	switch arg = strings.ToUpper(strings.TrimSpace(arg)); arg {
 	case "", own:
 	case "ALL":
 		s.epsvAll = true
 		return reply{code: 200, text: "From now on only EPSV."}, nil
 	default:
 		s.dropData()
+		if _, err := strconv.ParseUint(arg, 10, 16); err != nil {
+			return reply{}, NewError(501, "Want EPSV, EPSV 1, EPSV 2 or EPSV ALL.", nil)
+		}
 		return reply{}, errFamily
 	}
 	p, port, err := s.listenPassive()

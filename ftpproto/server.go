@@ -26,7 +26,8 @@ type Server struct {
 	commands commandTable
 	buffers  *bufferPool
 
-	lastID atomic.Uint64
+	lastID  atomic.Uint64
+	closing chan struct{} // closed by Close
 
 	mu        sync.Mutex
 	state     serverState
@@ -55,6 +56,7 @@ func NewServer(backend Backend, opts Options) *Server {
 		log:       cmp.Or(opts.Logger, slog.Default()),
 		commands:  newCommandTable(),
 		buffers:   newBufferPool(),
+		closing:   make(chan struct{}),
 		listeners: make(map[*listener]struct{}),
 		sessions:  make(map[*session]struct{}),
 		perAddr:   make(map[netip.Addr]int),
@@ -86,7 +88,11 @@ func (s *Server) Serve(l net.Listener, opts ListenerOptions) error {
 	s.serving.Add(1)
 	s.mu.Unlock()
 	defer s.serving.Done()
-	return s.acceptAll(ln)
+	err := s.acceptAll(ln)
+	s.mu.Lock()
+	delete(s.listeners, ln)
+	s.mu.Unlock()
+	return err
 }
 
 // acceptAll serves what comes to ln. A failed accept is tried again: it tells of a client that
@@ -101,17 +107,19 @@ func (s *Server) acceptAll(ln *listener) error {
 			s.admit(ln, conn)
 			continue
 		}
-		s.mu.Lock()
-		over := s.state == closed
-		s.mu.Unlock()
-		if over {
+		select {
+		case <-s.closing:
 			return ErrServerClosed
+		default:
 		}
 		if errors.Is(err, net.ErrClosed) {
 			return fmt.Errorf("accept control connection: %w", err)
 		}
 		s.log.Warn("accept failed", "listener", ln.Addr().String(), "err", err, "retry_in", pause)
-		time.Sleep(pause)
+		select {
+		case <-s.closing:
+		case <-time.After(pause):
+		}
 		pause = min(2*pause, maxPause)
 	}
 }
@@ -189,7 +197,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // Close ends all sessions at once; their unfinished uploads are aborted. It waits for them.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	s.state = closed
+	if s.state != closed {
+		s.state = closed
+		close(s.closing)
+	}
 	var errs []error
 	for ln := range s.listeners {
 		errs = append(errs, ln.Close())

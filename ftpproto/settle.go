@@ -7,7 +7,7 @@ import (
 
 // The bounds of the wait between the end of the data and the commit.
 const (
-	minSettle = time.Millisecond
+	minSettle = 2 * time.Millisecond // for a busy client to close the one after the other
 	maxSettle = 100 * time.Millisecond
 )
 

@@ -19,7 +19,7 @@ func tcpInfo(conn *net.TCPConn) (info syscall.TCPInfo, ok bool) {
 	var errno syscall.Errno
 	err = raw.Control(func(fd uintptr) {
 		_, _, errno = syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
-			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // what the system call takes
 	})
 	return info, err == nil && errno == 0
 }
