@@ -89,9 +89,12 @@ func (fs *fileSystem) fileInfo(p place, info backends.Info) ftpproto.FileInfo {
 }
 
 func (fs *fileSystem) folderInfo(p place, info backends.Info) ftpproto.FileInfo {
-	perm := ftpproto.PermEnter | ftpproto.PermList // above the mounts
+	var perm ftpproto.Perm
 	if p.mount != nil {
 		perm = p.mount.permissions.ofFolder(p.fixed)
+	}
+	if p.mount == nil || len(fs.tree.fixed[p.name]) > 0 {
+		perm |= ftpproto.PermEnter | ftpproto.PermList
 	}
 	return ftpproto.FileInfo{
 		Name:    path.Base(p.name),

@@ -188,6 +188,7 @@ func TestNewRefuses(t *testing.T) {
 		`mount "in": want an absolute path`:        with(Mount{Path: "in", Store: "one"}),
 		`mount "/in/": want an absolute path`:      with(Mount{Path: "/in/", Store: "one"}),
 		`mount "/a/../b": want an absolute path`:   with(Mount{Path: "/a/../b", Store: "one"}),
+		`mount "/caf\xe9": want an absolute path`:  with(Mount{Path: "/caf\xe9", Store: "one"}),
 		`there is no store "three"`:                with(Mount{Path: "/", Store: "three"}),
 		`prefix "../x"`:                            with(Mount{Path: "/", Store: "one", Prefix: "../x"}),
 		`prefix "/x"`:                              with(Mount{Path: "/", Store: "one", Prefix: "/x"}),

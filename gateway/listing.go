@@ -13,23 +13,24 @@ import (
 
 // ReadDir yields entries in the order of the store's keys, in which a folder sorts as its name
 // with a "/" ("a-b" comes before "a"): sorting by name would take the whole listing into memory.
-// Folders that lead to mounts take their place among the entries, and hide those of their name.
+// Folders that lead to mounts take their place among the entries, and hide those of their name. They
+// are all that is seen by who may not list the folder they are in.
 func (fs *fileSystem) ReadDir(ctx context.Context, name string) iter.Seq2[ftpproto.FileInfo, error] {
 	return func(yield func(ftpproto.FileInfo, error) bool) {
 		p, err := fs.tree.find(name)
+		children := fs.tree.fixed[name]
 		switch {
 		case err != nil:
 		case p.mount == nil && !p.fixed:
 			err = ftpproto.ErrNotExist
-		case p.mount != nil && !p.may(MayList):
+		case p.mount != nil && !p.may(MayList) && len(children) == 0:
 			err = ftpproto.ErrDenied
 		}
 		if err != nil {
 			yield(ftpproto.FileInfo{}, err)
 			return
 		}
-		children := fs.tree.fixed[p.name]
-		if p.mount != nil {
+		if p.may(MayList) {
 			var more bool
 			if children, more = fs.readStore(ctx, p, children, yield); !more {
 				return

@@ -57,7 +57,7 @@ func newMountTree(user string, mounts []Mount, stores map[string]*backends.Store
 func (t *mountTree) add(user string, m Mount, stores map[string]*backends.Store) error {
 	store := stores[m.Store]
 	switch {
-	case !path.IsAbs(m.Path) || path.Clean(m.Path) != m.Path:
+	case !isName(m.Path):
 		return errors.New("want an absolute path, as / or /in")
 	case t.mounts[m.Path] != nil:
 		return errors.New("there is another mount at this path")
@@ -90,11 +90,8 @@ func (t *mountTree) fix(name string) {
 // find returns where name leads, by the deepest mount that it lies in. ErrName for what can be
 // no name: no element is "..", so that none leads out of the mount's prefix.
 func (t *mountTree) find(name string) (place, error) {
-	if name != "/" {
-		below, ok := strings.CutPrefix(name, "/")
-		if !ok || !backends.ValidKey(below) || strings.HasSuffix(below, "/") {
-			return place{}, ftpproto.ErrName
-		}
+	if !isName(name) {
+		return place{}, ftpproto.ErrName
 	}
 	_, fixed := t.fixed[name]
 	p := place{name: name, fixed: fixed, mount: t.deepest(name)}
@@ -103,6 +100,12 @@ func (t *mountTree) find(name string) (place, error) {
 		p.key = strings.TrimSuffix(p.mount.prefix+below, "/")
 	}
 	return p, nil
+}
+
+// isName reports whether name is absolute and clean, and can be that of a key.
+func isName(name string) bool {
+	below, ok := strings.CutPrefix(name, "/")
+	return ok && (below == "" || backends.ValidKey(below) && !strings.HasSuffix(below, "/"))
 }
 
 func (t *mountTree) deepest(name string) *mount {

@@ -148,6 +148,21 @@ func TestListOfMounts(t *testing.T) {
 	})
 }
 
+// TestMountsInALetterBox: who may not list a folder still finds the mounts in it.
+func TestMountsInALetterBox(t *testing.T) {
+	onEachKind(t, func(f *fixture) {
+		t := f.t
+		f.put(t, "one", "letter")
+		fs := f.user(t,
+			Mount{Path: "/", Store: "one", Permissions: MayWrite},
+			Mount{Path: "/out", Store: "two", Permissions: MayList | MayRead})
+		require.Equal(t, []string{"out/"}, names(t, fs, "/"))
+		info, err := fs.Stat(t.Context(), "/", ftpproto.DirKind)
+		require.NoError(t, err)
+		require.Equal(t, "cel", info.Perm.String())
+	})
+}
+
 // TestAFileInTheWayOfAMount: what the store holds under a mount point's name is hidden.
 func TestAFileInTheWayOfAMount(t *testing.T) {
 	onEachKind(t, func(f *fixture) {

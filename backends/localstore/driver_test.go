@@ -163,6 +163,21 @@ func TestVersionTellsBytesChangedInPlace(t *testing.T) {
 	}
 }
 
+func TestTimesThatCannotBe(t *testing.T) {
+	d, _ := newDriver(t)
+	info := put(t, d, "a", "data")
+	for _, year := range []int{1, 1600, 2300, 9999} {
+		opts := backends.WriteOptions{ModTime: time.Date(year, 12, 31, 23, 59, 59, 0, time.UTC)}
+		_, err := d.Put(t.Context(), "b", body("data"), opts)
+		require.ErrorIs(t, err, backends.ErrUnsupported)
+		_, err = d.Copy(t.Context(), "a", info, opts)
+		require.ErrorIs(t, err, backends.ErrUnsupported)
+	}
+	now, err := d.Stat(t.Context(), "a")
+	require.NoError(t, err)
+	require.Equal(t, info.Version, now.Version)
+}
+
 // TestFileCutWhileItIsRead: another program truncates in place what is being read.
 func TestFileCutWhileItIsRead(t *testing.T) {
 	d, dir := newDriver(t)

@@ -23,3 +23,16 @@ func syncDir(root *os.Root, dir string) error {
 	}
 	return nil
 }
+
+// lockFile waits until nobody else has locked the file, through another opening of it.
+func lockFile(f *os.File) error { return flock(f, syscall.LOCK_EX) }
+
+func unlockFile(f *os.File) { _ = flock(f, syscall.LOCK_UN) } // a closed file is unlocked
+
+func flock(f *os.File, how int) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), how); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}

@@ -6,3 +6,8 @@ const openNonblock = 0 // there are no pipes in a directory
 
 // syncDir does nothing: NTFS journals names by itself and cannot be asked to.
 func syncDir(*os.Root, string) error { return nil }
+
+// lockFile does nothing: that an upload is not resumed by two processes at once is left to them.
+func lockFile(*os.File) error { return nil }
+
+func unlockFile(*os.File) {}

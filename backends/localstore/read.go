@@ -138,10 +138,12 @@ func (r *fileRange) Read(p []byte) (int, error) {
 // a file by sendfile.
 func (r *fileRange) WriteTo(w io.Writer) (int64, error) {
 	n, err := io.Copy(w, &r.rest)
-	if err != nil {
-		return n, err // of the writer as likely as of the file
-	}
-	if r.rest.N > 0 {
+	switch {
+	case isPathError(err):
+		return n, failed("read", r.key, err)
+	case err != nil:
+		return n, err // the writer's
+	case r.rest.N > 0:
 		return n, r.check(io.EOF)
 	}
 	return n, nil

@@ -15,8 +15,8 @@ import (
 )
 
 // The record of an upload is a file of JSON lines: a header, and one line for each part in the
-// order they were put. A part that was put again has another line, and the last one counts. A line
-// that is torn by a crash ends the record.
+// order they were put. A part that was put again has another line, and the last one counts. What a
+// crash has torn ends the record; what it says of bytes that a crash has lost, their sum tells.
 
 // recordSuffix is what the record's name has more than that of the file it belongs to.
 const recordSuffix = ".parts"
@@ -30,10 +30,9 @@ type header struct {
 }
 
 type record struct {
-	Number  int
-	Size    int64
-	Sum     uint64
-	Dropped bool `json:",omitempty"` // the part of this number is about to be written over
+	Number int
+	Size   int64
+	Sum    uint64
 }
 
 func (r record) part() backends.Part {
@@ -56,30 +55,22 @@ func validID(id string) bool {
 
 func (u *upload) recordPath() string { return stagedPath(u.id) + recordSuffix }
 
-// writeHeader begins the record.
-func (u *upload) writeHeader() error { return u.rewriteRecord(header{Key: u.key, Base: u.size}) }
-
-// rewriteRecord replaces the record, if there is one, by what u.parts says.
-func (u *upload) rewriteRecord(head header) error {
+// newRecord writes a record of what u knows, and puts it into the place of the one before.
+func (u *upload) newRecord(head header) error {
 	lines := appendLine(nil, head)
 	for _, r := range u.parts {
 		lines = appendLine(lines, r)
 	}
 	draft := u.recordPath() + ".new"
-	if err := u.d.root.WriteFile(draft, lines, fileMode); err != nil {
-		return err
-	}
-	return u.d.root.Rename(draft, u.recordPath())
-}
-
-// writeRecord adds a line to the record.
-func (u *upload) writeRecord(r record) error {
-	f, err := u.d.root.OpenFile(u.recordPath(), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := u.d.root.OpenFile(draft, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_TRUNC, fileMode)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(appendLine(nil, r))
-	return errors.Join(err, f.Close())
+	u.record = f
+	if _, err := f.Write(lines); err != nil {
+		return err
+	}
+	return u.d.root.Rename(draft, u.recordPath())
 }
 
 func appendLine(lines []byte, v any) []byte {
@@ -90,14 +81,9 @@ func appendLine(lines []byte, v any) []byte {
 	return append(append(lines, line...), '\n')
 }
 
-func (u *upload) removeRecord() { _ = u.d.root.Remove(u.recordPath()) } // else it is found abandoned
-
-// readRecords reads the record. An upload of which only the record is left has ended.
-func (u *upload) readRecords() (header, []record, error) {
+// readRecord reads the record as whoever had the upload before has left it.
+func (u *upload) readRecord() (header, []record, error) {
 	var head header
-	if _, err := u.d.root.Lstat(stagedPath(u.id)); err != nil {
-		return head, nil, err
-	}
 	f, err := u.d.root.Open(u.recordPath())
 	if err != nil {
 		return head, nil, err
@@ -114,32 +100,9 @@ func (u *upload) readRecords() (header, []record, error) {
 		if json.Unmarshal(lines.Bytes(), &r) != nil || r.Number < 1 || r.Number > len(parts)+1 || r.Size < 0 {
 			break
 		}
-		if parts = parts[:r.Number-1]; !r.Dropped {
-			parts = append(parts, r)
-		}
+		parts = append(parts[:r.Number-1], r)
 	}
 	return head, parts, lines.Err()
-}
-
-// load opens the file, believes of the record what the bytes prove, and writes it anew without
-// the rest.
-func (u *upload) load(ctx context.Context) error {
-	head, recorded, err := u.readRecords()
-	if err != nil {
-		return err
-	}
-	u.file, err = u.d.root.OpenFile(stagedPath(u.id), os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	u.size = head.Base
-	if err = u.prove(ctx, recorded); err == nil {
-		err = u.rewriteRecord(head)
-	}
-	if err != nil {
-		discard(u.file)
-	}
-	return err
 }
 
 // prove takes over the parts whose bytes have their sum, up to the first whose bytes have not.

@@ -97,6 +97,45 @@ func add(path, data string) error {
 	return errors.Join(err, f.Close())
 }
 
+// TestOnlyTheLastOneToResumeWrites: a session that is thought dead may wake up at any time, and
+// what it still holds open is the file that is, or was, published.
+func TestOnlyTheLastOneToResumeWrites(t *testing.T) {
+	ctx := t.Context()
+	d, dir := newDriver(t)
+	stale := start(t, d, "a", "12", "34")
+	other, err := New(Options{Path: dir}) // another process
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	owner, err := other.ResumeUpload(ctx, "a", stale.ID(), backends.WriteOptions{})
+	require.NoError(t, err)
+
+	_, err = stale.PutPart(ctx, 3, body("xx"))
+	require.ErrorIs(t, err, backends.ErrChanged)
+	_, err = stale.PutPart(ctx, 2, body("xx"))
+	require.ErrorIs(t, err, backends.ErrChanged)
+	_, err = stale.Parts(ctx)
+	require.ErrorIs(t, err, backends.ErrChanged)
+	require.NoError(t, stale.Abort(ctx), "nothing of its own is left to abort")
+
+	_, err = owner.PutPart(ctx, 3, body("56"))
+	require.NoError(t, err)
+	parts, err := owner.Parts(ctx)
+	require.NoError(t, err)
+	_, err = stale.Commit(ctx, parts, backends.CommitOptions{Size: 6})
+	require.ErrorIs(t, err, backends.ErrChanged)
+	_, err = owner.Commit(ctx, parts, backends.CommitOptions{Size: 6})
+	require.NoError(t, err)
+
+	_, err = stale.PutPart(ctx, 3, body("xx"))
+	require.ErrorIs(t, err, backends.ErrUploadGone)
+	require.NoError(t, stale.Abort(ctx))
+	_, err = owner.PutPart(ctx, 4, body("xx"))
+	require.ErrorIs(t, err, backends.ErrUploadGone)
+	require.Equal(t, "123456", read(t, d, "a"))
+	_, uploads := left(t, dir)
+	require.Empty(t, uploads)
+}
+
 // TestResumeIDsAreNoPaths: an ID comes from a journal that somebody may have written to.
 func TestResumeIDsAreNoPaths(t *testing.T) {
 	d, _ := newDriver(t)

@@ -66,8 +66,19 @@ func checkWrite(ctx context.Context, op, key string, opts backends.WriteOptions)
 	if opts.Base != nil && opts.Base.Key != key {
 		return backends.NewError(op, key, backends.ErrInvalid, errors.New("the base is another key"))
 	}
+	if err := checkTime(op, key, opts.ModTime); err != nil {
+		return err
+	}
 	_, err := localPath(op, key)
 	return err
+}
+
+// checkTime refuses what 64 bits of nanoseconds, which package os counts in, cannot tell.
+func checkTime(op, key string, t time.Time) error {
+	if t.IsZero() || t.Equal(time.Unix(0, t.UnixNano())) {
+		return nil
+	}
+	return backends.NewError(op, key, backends.ErrUnsupported, fmt.Errorf("a time in the year %d", t.Year()))
 }
 
 // putFolder makes the directory at key, and those above it.
@@ -146,6 +157,9 @@ func (d *Driver) restamp(ctx context.Context, op string, src backends.Info, opts
 	if opts.IfAbsent {
 		return backends.Info{}, backends.NewError(op, src.Key, backends.ErrExist, nil)
 	}
+	if err := checkTime(op, src.Key, opts.ModTime); err != nil {
+		return backends.Info{}, err
+	}
 	if err := d.checkSource(op, src, local); err != nil {
 		return backends.Info{}, err
 	}
@@ -201,6 +215,9 @@ func (d *Driver) Move(ctx context.Context, dst string, src backends.Info, opts b
 	}
 	to, err := localPath(op, dst)
 	if err != nil {
+		return backends.Info{}, err
+	}
+	if err := checkTime(op, dst, opts.ModTime); err != nil {
 		return backends.Info{}, err
 	}
 	folder := isFolderKey(src.Key)
