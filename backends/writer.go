@@ -8,10 +8,13 @@ import (
 )
 
 const (
-	// commitTime bounds the request that publishes an object. It is not cut short when the
-	// client goes, since then nobody would know whether it took effect. S3 takes minutes to join
-	// 10,000 parts.
+	// commitTime bounds the request that publishes an object. S3 takes minutes to join 10,000
+	// parts.
 	commitTime = 10 * time.Minute
+
+	// commitGrace is how long that request may go on when the client has gone. If it were cut
+	// short, nobody would know whether it took effect.
+	commitGrace = 30 * time.Second
 
 	// cleanupTime bounds what is done for an upload that failed, whose client may be gone.
 	cleanupTime = 30 * time.Second
@@ -91,14 +94,13 @@ func (w *Writer) readKept() error {
 	w.unread = false
 	r, err := w.store.open(w.ctx, w.key, w.old.Version, 0, w.kept)
 	if err != nil {
-		return err
+		return w.fail(err)
 	}
 	defer r.Close() //nolint:errcheck // the bytes have been counted
-	n, err := w.readAll(r)
-	if err == nil && n != w.kept {
-		err = NewError("read", w.key, ErrChanged, io.ErrUnexpectedEOF)
+	if _, err := w.readAll(r); err != nil {
+		return w.fail(err)
 	}
-	return err
+	return nil
 }
 
 func (w *Writer) readAll(r io.Reader) (int64, error) {
@@ -183,7 +185,7 @@ func (w *Writer) single() bool { return w.parts == nil && w.write.Base == nil }
 // advance sends the full part and begins the next.
 func (w *Writer) advance() error {
 	if w.size == w.max {
-		return NewError("write", w.key, ErrTooLarge, nil)
+		return w.fail(NewError("write", w.key, ErrTooLarge, nil))
 	}
 	if err := w.send(); err != nil {
 		return err
@@ -229,9 +231,15 @@ func (w *Writer) failure() error {
 	return NewError("upload", w.key, ErrUnknown, cause)
 }
 
+// fail ends the upload, so that it cannot be committed without what failed.
+func (w *Writer) fail(err error) error {
+	w.cancel(err)
+	return err
+}
+
 // Commit publishes the object as a whole, and returns when it is durable and visible. When it
-// fails, what the key held is unchanged and nothing of the upload is left in the store. An end of
-// ctx is heeded until the publishing request is sent.
+// fails, what the key held is unchanged and nothing of the upload is left in the store. When ctx
+// ends, a publishing request that is already under way has half a minute to tell its result.
 func (w *Writer) Commit(ctx context.Context) (Info, error) {
 	if w.ended {
 		return Info{}, NewError("commit", w.key, ErrUploadGone, nil)
@@ -249,6 +257,9 @@ func (w *Writer) Commit(ctx context.Context) (Info, error) {
 }
 
 func (w *Writer) publish(ctx context.Context) (Info, error) {
+	if err := w.failure(); err != nil {
+		return Info{}, err
+	}
 	if w.old != nil && w.kept == w.old.Size && !w.added && w.parts == nil {
 		return *w.old, nil // nothing was appended
 	}
@@ -261,7 +272,7 @@ func (w *Writer) publish(ctx context.Context) (Info, error) {
 	if err := w.lastCheck(ctx); err != nil {
 		return Info{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	ctx, cancel := publishing(ctx)
 	defer cancel()
 	return w.store.driver.Put(ctx, w.key, w.part.body(), w.write)
 }
@@ -280,9 +291,28 @@ func (w *Writer) publishParts(ctx context.Context) (Info, error) {
 	if err := w.lastCheck(ctx); err != nil {
 		return Info{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	ctx, cancel := publishing(ctx)
 	defer cancel()
 	return w.parts.commit(ctx, CommitOptions{Size: w.size, Sum: w.sum, HasSum: w.hasSum})
+}
+
+// publishing returns the context of the request that publishes an object, which outlives ctx by
+// commitGrace.
+func publishing(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
+	stop := context.AfterFunc(ctx, func() {
+		grace := time.NewTimer(commitGrace)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() {
+		stop()
+		cancel()
+	}
 }
 
 // lastCheck is done a moment before the object is published.

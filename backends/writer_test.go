@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -148,6 +149,60 @@ func TestCommitTellsTheTruthWhenTheClientGoes(t *testing.T) {
 		require.True(t, bytes.Equal(noise(1, c.size), b.load(t, "a")))
 		b.requireClean(t)
 	}
+}
+
+func TestCommitOfAStoreThatDoesNotAnswer(t *testing.T) {
+	for _, c := range []struct {
+		op   string
+		size int
+	}{{"Put", 10}, {"Commit", 3 * partSize}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, memstore.Options{})
+			ctx, cancel := context.WithCancel(t.Context())
+			b.before = func(ctx context.Context, op string, _ int) error {
+				if op == c.op {
+					cancel()
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			}
+			w, err := b.Create(t.Context(), "a", backends.CreateOptions{})
+			require.NoError(t, err)
+			_, err = w.Write(noise(1, c.size))
+			require.NoError(t, err)
+			start := time.Now()
+			_, err = w.Commit(ctx)
+			require.ErrorIs(t, err, context.Canceled)
+			require.Equal(t, 30*time.Second, time.Since(start))
+			b.requireClean(t)
+		})
+	}
+}
+
+func TestWhatFailedCannotBeCommitted(t *testing.T) {
+	b := newBench(t, memstore.Options{Without: backends.CapBase, Limits: func(l *backends.Limits) { l.MaxObject = 1000 }})
+	w, err := b.Create(t.Context(), "a", backends.CreateOptions{})
+	require.NoError(t, err)
+	_, err = w.Write(noise(1, 1001))
+	require.ErrorIs(t, err, backends.ErrTooLarge)
+	_, err = w.Commit(t.Context())
+	require.ErrorIs(t, err, backends.ErrTooLarge)
+
+	b.save(t, "a", noise(1, 100))
+	w, err = b.Create(t.Context(), "a", backends.CreateOptions{Append: true})
+	require.NoError(t, err)
+	b.before = func(_ context.Context, op string, _ int) error {
+		if op == "ReadRange" {
+			return down(op)
+		}
+		return nil
+	}
+	_, err = w.Write([]byte("more"))
+	require.ErrorIs(t, err, backends.ErrUnavailable)
+	_, err = w.Commit(t.Context())
+	require.ErrorIs(t, err, backends.ErrUnavailable)
+	require.True(t, bytes.Equal(noise(1, 100), b.load(t, "a")))
+	b.requireClean(t)
 }
 
 func TestCommitWaitsForPartsNoLongerThanItsContext(t *testing.T) {

@@ -20,6 +20,9 @@ var copyCases = []testCase{
 			f.requireInfo(t, info, dst, data)
 			f.requireObject(t, dst, data)
 		}
+		_, err := f.Copy(t.Context(), "e", backends.Info{Key: "a/from"}, backends.WriteOptions{}) // whatever is current
+		require.NoError(t, err)
+		f.requireObject(t, "e", data)
 		require.Equal(t, src.Version, f.requireObject(t, "a/from", data).Version)
 	}},
 	{"CopyOfAnEmptyObjectAndAMarker", backends.CapCopy, func(t *testing.T, f *fixture) {
