@@ -244,12 +244,11 @@ func TestPutWhileFoldersGo(t *testing.T) {
 	})
 	for i := range 50 {
 		key := fmt.Sprintf("a/b/c/%d", i)
-		info, err := d.Put(ctx, key, body("data"), backends.WriteOptions{})
+		_, err := d.Put(ctx, key, body("data"), backends.WriteOptions{})
 		if err != nil {
 			require.ErrorIs(t, err, backends.ErrNotExist, "only that the folder was gone each time")
 			continue
 		}
-		require.Equal(t, key, info.Key)
 		require.Equal(t, "data", read(t, d, key))
 		require.NoError(t, d.Delete(ctx, []string{key}))
 	}

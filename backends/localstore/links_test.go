@@ -108,6 +108,10 @@ func TestWhatIsNoFile(t *testing.T) {
 		_, err = d.Stat(t.Context(), key+"/")
 		require.ErrorIs(t, err, backends.ErrNotExist)
 		require.Empty(t, list(t, d, backends.ListOptions{Prefix: key + "/"}))
+		for _, ifAbsent := range []bool{false, true} {
+			_, err = d.Put(t.Context(), key+"/x", body("data"), backends.WriteOptions{IfAbsent: ifAbsent})
+			require.ErrorIs(t, err, backends.ErrInvalid)
+		}
 		require.NoError(t, d.Delete(t.Context(), []string{key}), "absent")
 		_, err = os.Lstat(filepath.Join(dir, key))
 		require.NoError(t, err, "but not removed")

@@ -18,12 +18,12 @@ func identity(fi fs.FileInfo) (inode uint64, changed int64) {
 
 // renameNoReplace gives from the name to if nothing has it.
 func renameNoReplace(root *os.Root, from, to string) error {
-	fromDir, err := root.Open(parentOf(from))
+	fromDir, err := openDir(root, parentOf(from))
 	if err != nil {
 		return err
 	}
 	defer discard(fromDir)
-	toDir, err := root.Open(parentOf(to))
+	toDir, err := openDir(root, parentOf(to))
 	if err != nil {
 		return err
 	}

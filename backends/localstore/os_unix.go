@@ -11,14 +11,14 @@ import (
 // openNonblock keeps the opening of a pipe from waiting for its other end.
 const openNonblock = syscall.O_NONBLOCK
 
+// openDir opens a directory, and does not wait for the other end of what is a pipe.
+func openDir(root *os.Root, local string) (*os.File, error) {
+	return root.OpenFile(local, os.O_RDONLY|syscall.O_DIRECTORY, 0)
+}
+
 // syncDir forces the names in directory dir to the disk.
-func syncDir(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer discard(f)
-	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+func syncDir(dir *os.File) error {
+	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
 		return err // EINVAL: a file system whose directories need no Sync, or know none
 	}
 	return nil

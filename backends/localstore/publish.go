@@ -118,34 +118,54 @@ func (d *Driver) checkVersion(op, key, local, version string) error {
 	return nil
 }
 
-// place renames from to to, makes the folders above it, and forces the name to the disk.
+// place gives from the name to, makes the folders above it, and forces the name to the disk.
 func (d *Driver) place(op, key, from, to string, replace bool) error {
 	var err error
 	for range placeTries {
-		if replace {
-			err = d.root.Rename(from, to)
-		} else {
-			err = renameNoReplace(d.root, from, to)
-		}
+		err = d.rename(from, to, replace)
 		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			break
 		}
 		if _, gone := d.root.Lstat(from); gone != nil {
 			return failed(op, key, gone)
 		}
-		if err := d.makeFolders(op, key, parentOf(to)); err != nil {
+		if err := d.makeFolders(op, key, parentOf(to)); err != nil && !errors.Is(err, backends.ErrNotExist) {
 			return err
 		}
 	}
 	if err != nil {
 		return failed(op, key, err)
 	}
-	// If this fails the object is there all the same, but may be gone after a power cut: the
-	// writer is told of the failure and sends it again.
-	if err := syncDir(d.root, parentOf(to)); err != nil {
-		return failed(op, key, err)
-	}
 	return nil
+}
+
+// rename fails after the rename if the name cannot be forced to the disk: the object is there, but
+// may be gone after a power cut. The writer is told of the failure, and sends it again.
+func (d *Driver) rename(from, to string, replace bool) error {
+	parent, err := openDir(d.root, parentOf(to)) // before: it may get another name right after
+	if err != nil {
+		return err
+	}
+	defer discard(parent)
+	if replace {
+		err = d.root.Rename(from, to)
+	} else {
+		err = renameNoReplace(d.root, from, to)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// syncParent forces the names beside local to the disk.
+func (d *Driver) syncParent(local string) error {
+	parent, err := openDir(d.root, parentOf(local))
+	if err != nil {
+		return err
+	}
+	defer discard(parent)
+	return syncDir(parent)
 }
 
 // makeFolders makes the directory at local and those above it that are missing, and forces their
@@ -166,7 +186,7 @@ func (d *Driver) makeFolders(op, key, local string) error {
 	if err := d.root.Mkdir(local, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
 		return failed(op, key, err)
 	}
-	if err := syncDir(d.root, parentOf(local)); err != nil {
+	if err := d.syncParent(local); err != nil {
 		return failed(op, key, err)
 	}
 	return nil

@@ -100,7 +100,7 @@ func (d *Driver) putFolder(ctx context.Context, op, key string, opts backends.Wr
 	}
 	switch err := d.root.Mkdir(local, dirMode); {
 	case err == nil:
-		if err := syncDir(d.root, parentOf(local)); err != nil {
+		if err := d.syncParent(local); err != nil {
 			return backends.Info{}, failed(op, key, err)
 		}
 	case opts.IfAbsent || !errors.Is(err, fs.ErrExist):
@@ -238,7 +238,7 @@ func (d *Driver) Move(ctx context.Context, dst string, src backends.Info, opts b
 	if err := d.place(op, dst, from, to, !opts.IfAbsent && !folder); err != nil {
 		return backends.Info{}, err
 	}
-	if err := syncDir(d.root, parentOf(from)); err != nil {
+	if err := d.syncParent(from); err != nil && !errors.Is(err, fs.ErrNotExist) { // removed, as it is empty now
 		return backends.Info{}, failed(op, src.Key, err)
 	}
 	return d.restampAt(op, dst, to, opts.ModTime)
