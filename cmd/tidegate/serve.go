@@ -61,6 +61,7 @@ func serve(cmd *cobra.Command, c *config.Config, started func()) error {
 	if err != nil {
 		return err
 	}
+	boundGarbage()
 	started()
 
 	select {
