@@ -2,6 +2,7 @@ package config
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -63,11 +64,14 @@ func (c *Config) validateStores(p *problems) {
 	}
 }
 
+// bucketName is wider than today's rules of AWS: us-east-1 and other vendors have older ones.
+var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
+
 func (s *Store) validateS3(p *problems, at string) {
 	if s.Bucket == "" {
 		p.add(join(at, "bucket"), "missing, expected the name of a bucket")
-	} else if strings.ContainsAny(s.Bucket, "/\\ ") {
-		p.add(join(at, "bucket"), "got %q, expected the name of a bucket without a path", s.Bucket)
+	} else if !bucketName.MatchString(s.Bucket) {
+		p.add(join(at, "bucket"), "got %q, expected the plain name of a bucket: 2 to 255 letters, digits, dots, - and _", s.Bucket)
 	}
 	access, secret := p.given(at, "access_key", s.AccessKey), p.given(at, "secret_key", s.SecretKey)
 	if access && !secret {

@@ -59,7 +59,7 @@ memory:`, `limits.sessions: got "0", expected 1 to 1000000`},
 		{`name: disk, type: local`, `name: lake, type: local`, `stores[1].name: got "lake", which is the name of another store
 anonymous.store: got "disk", which is no store, expected one of lake`},
 		{`bucket: drop, `, ``, `stores[0].bucket: missing, expected the name of a bucket`},
-		{`bucket: drop`, `bucket: drop/in`, `stores[0].bucket: got "drop/in", expected the name of a bucket without a path`},
+		{`bucket: drop`, `bucket: drop/in`, `stores[0].bucket: got "drop/in", expected the plain name of a bucket: 2 to 255 letters, digits, dots, - and _`},
 		{`http://127.0.0.1:9000`, `127.0.0.1:9000`, `stores[0].endpoint: expected a URL such as https://s3.example.com:9000`},
 		{`http://127.0.0.1:9000`, `ftp://127.0.0.1:9000`, `stores[0].endpoint: expected a URL such as https://s3.example.com:9000`},
 		{`http://127.0.0.1:9000`, `http://me:hunter2@127.0.0.1:9000`, `stores[0].endpoint: expected a URL such as https://s3.example.com:9000`},
