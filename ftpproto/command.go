@@ -3,6 +3,7 @@ package ftpproto
 import (
 	"context"
 	"errors"
+	"log/slog"
 )
 
 // command is a row of the command table. What FEAT and HELP say is derived from the rows.
@@ -64,7 +65,8 @@ func (s *session) execute(l line) error {
 	s.greeted = true
 	r, err := s.handle(l)
 	if err != nil {
-		r = s.failure(l, err)
+		s.logFailure(l, err)
+		r = failure(err)
 	}
 	return s.send(r)
 }
@@ -86,13 +88,29 @@ func (s *session) handle(l line) (reply, error) {
 }
 
 // failure is where every error becomes a reply: one that carries a reply is sent as that, any
-// other is logged and answered with a fixed text.
-func (s *session) failure(l line, err error) reply {
+// other is answered with a fixed text, since it may tell what is not for clients.
+func failure(err error) reply {
 	code, text := ReplyTo(err, 451, "Requested action aborted: local error in processing.")
-	if _, carries := errors.AsType[*Error](err); !carries {
-		s.log.Error("command failed", "command", l.verb, "arg", l.arg, "err", err)
-	}
 	return reply{code: code, text: text}
+}
+
+// logFailure keeps what the reply does not say.
+func (s *session) logFailure(l line, err error) {
+	level := slog.LevelError
+	if e, isReply := errors.AsType[*Error](err); isReply {
+		switch {
+		case e.Err == nil:
+			return // the reply says it all
+		case e.Code < 500:
+			level = slog.LevelWarn // something of the server's is at fault
+		default:
+			level = slog.LevelDebug
+		}
+	}
+	if l.verb == "PASS" {
+		l.arg = "(hidden)"
+	}
+	s.log.Log(s.ctx, level, "command failed", "command", l.verb, "arg", l.arg, "err", err)
 }
 
 // admits returns the row of l if the session may run it now.

@@ -57,7 +57,7 @@ func waitForSessions(t *testing.T, fs *ftptest.FS) {
 func TestInterruptsAtRandomPoints(t *testing.T) {
 	const (
 		workers = 4
-		rounds  = 40
+		rounds  = 100
 		size    = 200_000
 	)
 	seed := uint64(time.Now().UnixNano())

@@ -23,6 +23,8 @@ func loginCommands() []command {
 	}
 }
 
+var errLoginTime = NewError(421, "Login took too long.", context.DeadlineExceeded)
+
 // userName begins a login, also where another user is logged in (RFC 959 §4.1.1). It answers
 // the same for every name, so that nobody can try out which exist.
 func (s *session) userName(_ context.Context, arg string) (reply, error) {
@@ -48,7 +50,12 @@ func (s *session) pass(ctx context.Context, arg string) (reply, error) {
 		state := conn.ConnectionState()
 		credentials.TLS = &state
 	}
+	ctx, cancel := context.WithDeadlineCause(ctx, s.loginDeadline, errLoginTime)
+	defer cancel()
 	fs, err := s.backend.Login(ctx, credentials)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return reply{}, s.loginFailed(user, err)
 	}
@@ -58,6 +65,7 @@ func (s *session) pass(ctx context.Context, arg string) (reply, error) {
 	return reply{code: 230, text: "Logged in."}, nil
 }
 
+// loginFailed logs err, and returns what of it is for the client.
 func (s *session) loginFailed(user string, err error) error {
 	s.log.Info("login", "result", "failed", "user", user, "remote", s.info.Remote.String(),
 		"tls", s.secure, "err", err)
@@ -66,9 +74,9 @@ func (s *session) loginFailed(user string, err error) error {
 		s.failures++
 	}
 	if s.failures >= maxLoginFailures {
-		return NewError(421, "Too many failed logins.", err)
+		return NewError(421, "Too many failed logins.", nil)
 	}
-	return NewError(code, text, err)
+	return NewError(code, text, nil)
 }
 
 // logout forgets the user. Only a session that was logged in gets new time to log in.

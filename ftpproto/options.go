@@ -87,6 +87,8 @@ func (o ListenerOptions) validate() error {
 		return errors.New("unknown TLS mode")
 	case o.TLS != TLSNone && o.TLSConfig == nil:
 		return errors.New("TLS needs a TLSConfig")
+	case p.PublicAddress.IsValid() && !p.PublicAddress.Unmap().Is4():
+		return errors.New("public address: PASV can tell only an IPv4 address")
 	case p.MinPort == 0 && p.MaxPort == 0:
 	case p.MinPort < 1 || p.MaxPort > maxPort || p.MinPort > p.MaxPort:
 		return errors.New("passive ports: want 1 ≤ MinPort ≤ MaxPort ≤ 65535")

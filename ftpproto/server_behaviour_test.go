@@ -122,3 +122,20 @@ func TestPanicBesideTransfer(t *testing.T) {
 	require.NoError(t, c.ReadEnd())
 	require.Equal(t, []string{`/a.txt "old"`}, fs.Tree())
 }
+
+// A login that hangs ends with the time for it, and no password is ever logged.
+func TestLoginHangs(t *testing.T) {
+	fs := newFS()
+	fs.AddHook(ftptest.Hook{Op: ftptest.OpLogin, Do: ftptest.Block})
+	var log bytes.Buffer
+	s := serve(t, fs, ftpproto.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
+		ftpproto.ListenerOptions{Timeouts: ftpproto.Timeouts{Login: 50 * time.Millisecond}})
+	c := s.connect(t)
+	c.cmd("USER bob", "331")
+	c.cmd("PASS secret", "421")
+	require.NoError(t, c.ReadEnd())
+	c.Close()
+	require.NoError(t, s.Shutdown(t.Context()))
+	require.Contains(t, log.String(), "deadline exceeded")
+	require.NotContains(t, log.String(), "secret")
+}

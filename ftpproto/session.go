@@ -242,7 +242,7 @@ func (s *session) nextCommand() (line, error) {
 	case s.isDraining():
 		return line{}, s.hangUp(errShutdown)
 	case s.fs == nil:
-		return line{}, s.hangUp(NewError(421, "Login took too long.", err))
+		return line{}, s.hangUp(errLoginTime)
 	default:
 		return line{}, s.hangUp(NewError(421, "Idle for too long.", err))
 	}

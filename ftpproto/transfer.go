@@ -81,7 +81,10 @@ func (s *session) transfer(verb string, j job) (reply, error) {
 	s.attend(t)
 	s.running = nil
 	t.log()
-	return t.reply, t.err
+	if t.err != nil {
+		return failure(t.err), nil
+	}
+	return t.reply, nil
 }
 
 func (t *transfer) run(j job) {
@@ -173,12 +176,15 @@ func (s *session) abortQueued() bool {
 }
 
 func (t *transfer) log() {
-	result := "complete"
-	switch {
+	result, level := "complete", slog.LevelInfo
+	switch _, isReply := errors.AsType[*Error](t.err); {
 	case errors.Is(t.err, errAborted):
 		result = "aborted"
 	case t.err != nil:
 		result = "failed"
+		if !isReply {
+			level = slog.LevelError
+		}
 	}
 	attrs := []slog.Attr{
 		slog.String("command", t.verb),
@@ -190,5 +196,5 @@ func (t *transfer) log() {
 	if t.err != nil {
 		attrs = append(attrs, slog.Any("err", t.err))
 	}
-	t.session.log.LogAttrs(t.session.ctx, slog.LevelInfo, "transfer", attrs...)
+	t.session.log.LogAttrs(t.session.ctx, level, "transfer", attrs...)
 }

@@ -108,15 +108,13 @@ func (u *upload) receive(t *transfer, f File) error {
 	if t.conn.wire.ended {
 		ended = t.conn.wire.endedAt
 	}
-	// ftplib waits for our close_notify before it looks for the reply.
-	pause := t.conn.settle
-	if err := t.conn.finish(); err != nil {
-		return err
-	}
+	// ftplib waits for our close_notify before it looks for the reply. Whether a client is still
+	// there to read it says nothing about the upload.
+	_ = t.conn.finish()
 	if t.moved.Load()+u.opts.Offset < u.announced {
 		return NewError(451, "Fewer bytes came than ALLO announced.", nil)
 	}
-	return t.settle(time.Until(ended.Add(pause)))
+	return t.settle(time.Until(ended.Add(t.conn.settle)))
 }
 
 // abort ends f without publishing it. The client may have gone: t's context does not count.
