@@ -47,9 +47,9 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	t.Run("Store", func(t *testing.T) { runCases(t, newHarness, storeCases(), caps, as) })
 	t.Run("StoreBelowPrefix", func(t *testing.T) { runCases(t, newHarness, storeCases(), caps, below) })
 	for _, c := range optional {
-		if caps.Has(c.cap) {
+		if caps.Has(c.cap) && len(c.touches) > 0 {
 			t.Run("StoreWithout"+c.name, func(t *testing.T) {
-				runCases(t, newHarness, storeCases(), caps&^c.cap, func(d backends.Driver) backends.Driver { return Without(d, c.cap) })
+				runCases(t, newHarness, c.touches, caps&^c.cap, func(d backends.Driver) backends.Driver { return Without(d, c.cap) })
 			})
 		}
 	}
@@ -58,19 +58,21 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	})
 }
 
-// optional are the abilities that a test can take away. CapFolders is not one of them: it is
-// what a store is, not what it can do.
+// optional are the abilities that a test can take away, and the cases of the Store that one of
+// them alone makes a difference to. CapFolders is not one of them: it is what a store is, not
+// what it can do.
 var optional = []struct {
-	name string
-	cap  backends.Caps
+	name    string
+	cap     backends.Caps
+	touches []testCase
 }{
-	{"ParallelParts", backends.CapParallelParts},
-	{"Resume", backends.CapResume},
-	{"Base", backends.CapBase},
-	{"Copy", backends.CapCopy},
-	{"Move", backends.CapMove},
-	{"IfAbsent", backends.CapIfAbsent},
-	{"IfVersion", backends.CapIfVersion},
+	{"ParallelParts", backends.CapParallelParts, writeCases},
+	{"Resume", backends.CapResume, nil},
+	{"Base", backends.CapBase, continueCases},
+	{"Copy", backends.CapCopy, slices.Concat(openCases, renameCases)},
+	{"Move", backends.CapMove, renameCases},
+	{"IfAbsent", backends.CapIfAbsent, slices.Concat(writeCases, continueCases, folderCases, renameCases)},
+	{"IfVersion", backends.CapIfVersion, continueCases},
 }
 
 func allOptional() backends.Caps {
@@ -117,6 +119,9 @@ func runCases(t *testing.T, newHarness func(t *testing.T) Harness, cases []testC
 // tearDown deletes every key through the driver, and then fails on all that is left.
 func (f *fixture) tearDown(t *testing.T) {
 	t.Helper()
+	for _, s := range f.stores {
+		require.NoError(t, s.Close())
+	}
 	for f.deleteListed(t) && f.FileHidesFolder {
 		continue // what was hidden is listed now
 	}
@@ -131,9 +136,6 @@ func (f *fixture) tearDown(t *testing.T) {
 // deleteListed deletes every key that a listing shows, and reports whether there was one.
 func (f *fixture) deleteListed(t *testing.T) bool {
 	t.Helper()
-	for _, s := range f.stores {
-		require.NoError(t, s.Close())
-	}
 	raw := f.opened[0]
 	var files, markers []string
 	for opts := (backends.ListOptions{Recursive: true}); ; {
