@@ -250,13 +250,14 @@ func (l *link) startTLS(config *tls.Config) error {
 // StopTLS waits for the server's close_notify on the control connection, answers it and goes on
 // in clear.
 func (c *Client) StopTLS() error {
+	conn, ok := c.control.Conn.(*tls.Conn)
+	if !ok {
+		return errors.New("there is no TLS to end")
+	}
 	if err := c.ReadEnd(); err != nil {
 		return err
 	}
-	if c.control.raw.ended {
-		return errors.New("the server ended the connection, not only its TLS")
-	}
-	if err := c.control.Conn.(*tls.Conn).CloseWrite(); err != nil {
+	if err := conn.CloseWrite(); err != nil {
 		return err
 	}
 	c.control.Conn = c.control.raw
@@ -264,7 +265,8 @@ func (c *Client) StopTLS() error {
 	return nil
 }
 
-// ReadEnd waits for the orderly end of the control connection and fails if anything else comes.
+// ReadEnd waits for the orderly end of the control connection, under TLS for close_notify, and
+// fails if anything else comes.
 func (c *Client) ReadEnd() error {
 	c.control.arm()
 	rest, err := io.ReadAll(c.lines)
@@ -273,6 +275,14 @@ func (c *Client) ReadEnd() error {
 	}
 	if len(rest) > 0 {
 		return fmt.Errorf("%q came before the end", rest)
+	}
+	return c.control.closeNotified()
+}
+
+// closeNotified fails if the link is in TLS and has ended without close_notify.
+func (l *link) closeNotified() error {
+	if _, ok := l.Conn.(*tls.Conn); ok && l.raw.ended {
+		return errors.New("TLS ended without close_notify")
 	}
 	return nil
 }
@@ -365,35 +375,27 @@ func (c *Client) ReadDataToEnd() ([]byte, error) {
 	if err != nil {
 		return p, err
 	}
-	if c.data.Conn != net.Conn(c.data.raw) && c.data.raw.ended {
-		return p, errors.New("TLS ended without close_notify")
-	}
-	return p, nil
+	return p, c.data.closeNotified()
 }
 
 // CloseData ends the data connection in good order. Under TLS it waits for the server's end, so
-// that no unread bytes turn the FIN to an RST.
+// that no unread bytes turn the FIN to an RST. The server may have ended the connection before.
 func (c *Client) CloseData() error {
-	defer c.dropData()
 	conn, ok := c.data.Conn.(*tls.Conn)
 	if !ok {
+		defer c.dropData()
 		return c.data.Close()
 	}
-	if err := conn.CloseWrite(); err != nil {
-		return err
-	}
+	_ = conn.CloseWrite()
 	return c.CutData()
 }
 
-// CutData ends the data connection with a FIN, under TLS without close_notify.
+// CutData ends the data connection with a FIN, under TLS without close_notify. It waits for the
+// server's end, and the server may have been the first.
 func (c *Client) CutData() error {
 	defer c.dropData()
-	if err := c.data.raw.CloseWrite(); err != nil {
-		return err
-	}
-	c.data.arm()
-	_, err := io.Copy(io.Discard, c.data.raw)
-	return err
+	_ = c.data.raw.CloseWrite()
+	return waitGone(&c.data, c.data.raw)
 }
 
 // ResetData ends the data connection by RST.

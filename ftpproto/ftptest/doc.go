@@ -79,6 +79,7 @@
 //	C! tls [1.2|1.3]   the TLS handshake on the control connection
 //	C! clear           end of TLS on the control connection (RFC 4217 §13)
 //	C! close, C! reset the client ends the control connection by FIN, by RST
+//	C! half-close      the client ends its side of it and goes on reading
 //	S! closed          the server ends it in good order, and has sent nothing more
 //	S! gone            the server ends it, or resets it
 //	D! connect [from ADDRESS]

@@ -87,6 +87,7 @@ func TestTranscriptThatDoesNotHold(t *testing.T) {
 		"tree":            {head + "C: DELE a.txt\nS: 250 {any}\n", "the tree should be\n\t/a.txt \"hello\"\nbut is\n\t"},
 		"tree after":      {head + "after:\n  /b\n", `after: "/b" is no file`},
 		"relative path":   {"before:\n  a.txt \"x\"\nS: 220\n", `before: "a.txt \"x\"" is no file`},
+		"no TLS":          {head + "C! clear\n", ":5: there is no TLS to end"},
 		"unknown act":     {head + "C! dance\n", `:5: "dance" is nothing that a client does`},
 		"unknown end":     {head + "S! dances\n", `:5: "dances" is nothing that a server does`},
 		"unknown data":    {head + "C: EPSV\nS: 229 {any}\nD! connect\nD! dance\n", `:8: "dance" is nothing`},
@@ -111,7 +112,7 @@ func TestTranscriptThatDoesNotHold(t *testing.T) {
 }
 
 func TestEveryStepHasADeadline(t *testing.T) {
-	for _, step := range []string{"S: 200\n", "S! closed\n", "S! gone\n", "C< \"x\"\n", "C! clear\n"} {
+	for _, step := range []string{"S: 200\n", "S! closed\n", "S! gone\n", "C< \"x\"\n"} {
 		file := filepath.Join(t.TempDir(), "transcript.txt")
 		require.NoError(t, os.WriteFile(file, []byte("S: 220 {any}\n"+step), 0o600))
 		p, err := newPlayer(file, Mode{})

@@ -67,6 +67,8 @@ func (p *player) clientDoes(c *playerClient, what string) error {
 	case "close":
 		c.ended = true
 		return c.control.Close()
+	case "half-close":
+		return c.control.raw.CloseWrite()
 	case "reset":
 		c.ended = true
 		return c.Reset()
