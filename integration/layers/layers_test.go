@@ -28,9 +28,12 @@ var layers = map[string]struct {
 	"ftpproto": {code: []string{"ftpproto/..."}},
 	"gateway": {
 		code:  []string{"gateway/...", "ftpproto", "backends"},
-		tests: []string{"backends/...", "ftpproto/..."},
+		tests: []string{"backends/...", "ftpproto/...", "integration/minio"},
 	},
-	"backends": {code: []string{"backends/..."}},
+	"backends": {
+		code:  []string{"backends/..."},
+		tests: []string{"integration/minio"},
+	},
 	// It drives the binary from outside, and looks at stores by their own interfaces.
 	"integration": {tests: []string{"integration/...", "backends/...", "ftpproto/..."}, code: []string{"integration/..."}},
 }
