@@ -13,9 +13,9 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	server := minio.Shared(t)
 	backendtest.Run(t, func(t *testing.T) backendtest.Harness {
 		t.Helper()
-		server := minio.Shared(t)
 		bucket := server.Bucket(t)
 		return backendtest.Harness{
 			Open: func(t *testing.T) backends.Driver {

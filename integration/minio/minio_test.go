@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
@@ -20,7 +21,7 @@ func TestDataSurvivesARestart(t *testing.T) {
 	require.NoError(t, err)
 
 	server.Stop()
-	_, err = server.Client().HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: &bucket})
+	_, err = server.Client().HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: &bucket}, func(o *s3.Options) { o.Retryer = aws.NopRetryer{} })
 	require.Error(t, err)
 
 	server.Restart(t)

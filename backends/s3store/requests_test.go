@@ -1,0 +1,191 @@
+package s3store
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tidegate/tidegate/backends"
+)
+
+// TestRequests is the bill: every request costs money and a round trip.
+func TestRequests(t *testing.T) {
+	p, d := newProxy(t)
+	ctx := t.Context()
+	big := bytes.Repeat([]byte("0123456789abcdef"), minPart/16)
+	small := put(t, d, "small", []byte("small"))
+	empty := put(t, d, "empty", nil)
+	large := put(t, d, "large", big)
+	some := backends.WriteOptions{ModTime: time.Unix(1, 0)}
+	upload := func(parts int, opts backends.WriteOptions) error {
+		u, err := d.StartUpload(ctx, "large", opts)
+		if err != nil {
+			return err
+		}
+		commit := backends.CommitOptions{Size: opts.BaseSize}
+		var stored []backends.Part
+		for i := range parts {
+			part, err := u.PutPart(ctx, i+1, body(big))
+			if err != nil {
+				return err
+			}
+			stored, commit.Size = append(stored, part), commit.Size+part.Size
+		}
+		_, err = u.Commit(ctx, stored, commit)
+		return err
+	}
+	for _, c := range []struct {
+		name string
+		do   func() error
+		want []string
+	}{
+		{"check", func() error { return d.Check(ctx) }, []string{"HEAD "}},
+		{"stat", func() error { _, err := d.Stat(ctx, "small"); return err }, []string{"HEAD /small"}},
+		{"list", func() error { _, err := d.ListPage(ctx, backends.ListOptions{Prefix: "s"}); return err },
+			[]string{"GET ?delimiter=/&encoding-type=url&list-type=2&max-keys=1000&prefix=s"}},
+		{"read", func() error { return readAll(d.ReadRange(ctx, "small", small.Version, 2, -1)) }, []string{"GET /small"}},
+		{"read at the end", func() error { return readAll(d.ReadRange(ctx, "small", small.Version, 5, -1)) }, []string{"GET /small"}},
+		{"read nothing", func() error { return readAll(d.ReadRange(ctx, "small", "", 0, 0)) }, []string{"GET /small"}},
+		{"read an empty object", func() error { return readAll(d.ReadRange(ctx, "empty", "", 0, -1)) }, []string{"GET /empty"}},
+		{"put", func() error { _, err := d.Put(ctx, "new", body([]byte("x")), some); return err }, []string{"PUT /new"}},
+		{"put if absent", func() error {
+			_, err := d.Put(ctx, "newer", body([]byte("x")), backends.WriteOptions{IfAbsent: true})
+			return err
+		}, []string{"PUT /newer"}},
+		{"upload", func() error { return upload(2, some) }, []string{
+			"POST /large?uploads", "PUT /large?partNumber=1&uploadId=U", "PUT /large?partNumber=2&uploadId=U", "POST /large?uploadId=U"}},
+		{"append", func() error {
+			info, err := d.Stat(ctx, "large")
+			if err != nil {
+				return err
+			}
+			return upload(1, backends.WriteOptions{Base: &info, BaseSize: info.Size, IfVersion: info.Version})
+		}, []string{
+			"HEAD /large", "POST /large?uploads", "PUT /large?partNumber=1&uploadId=U", "PUT /large?partNumber=2&uploadId=U", "POST /large?uploadId=U"}},
+		{"copy", func() error { _, err := d.Copy(ctx, "copy", small, backends.WriteOptions{}); return err }, []string{"PUT /copy"}},
+		{"set time", func() error { _, err := d.Copy(ctx, "small", small, some); return err }, []string{"HEAD /small", "PUT /small"}},
+		{"copy if absent", func() error {
+			_, err := d.Copy(ctx, "copied", empty, backends.WriteOptions{IfAbsent: true})
+			return err
+		}, []string{"HEAD /empty", "POST /copied?uploads", "PUT /copied?partNumber=1&uploadId=U", "POST /copied?uploadId=U"}},
+		{"delete one", func() error { return d.Delete(ctx, []string{"copy"}) }, []string{"DELETE /copy"}},
+		{"delete many", func() error { return d.Delete(ctx, []string{"a", "b", "c"}) }, []string{"POST ?delete"}},
+		{"delete what XML cannot name", func() error { return d.Delete(ctx, []string{"a", "b\x01", "c"}) }, []string{"DELETE /b\x01", "POST ?delete"}},
+		{"delete nothing", func() error { return d.Delete(ctx, nil) }, nil},
+	} {
+		p.seen()
+		require.NoError(t, c.do(), c.name)
+		require.Equal(t, c.want, p.lines(), c.name)
+	}
+	require.Equal(t, int64(len(big)), large.Size)
+}
+
+func readAll(content io.ReadCloser, _ backends.Info, err error) error {
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	_, err = io.Copy(io.Discard, content)
+	return err
+}
+
+func TestResumeCostsNothingBesideTheList(t *testing.T) {
+	p, d := newProxy(t)
+	u, err := d.StartUpload(t.Context(), "a", backends.WriteOptions{})
+	require.NoError(t, err)
+	part, err := u.PutPart(t.Context(), 1, body([]byte("data")))
+	require.NoError(t, err)
+
+	p.seen()
+	again, err := d.ResumeUpload(t.Context(), "a", u.ID(), backends.WriteOptions{})
+	require.NoError(t, err)
+	parts, err := again.Parts(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []backends.Part{part}, parts)
+	require.Equal(t, []string{"GET /a?max-parts=1000&uploadId=U"}, p.lines())
+
+	newer, err := again.PutPart(t.Context(), 1, body([]byte("newer")))
+	require.NoError(t, err)
+	parts, err = again.Parts(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []backends.Part{newer}, parts)
+	require.NoError(t, again.Abort(t.Context()))
+}
+
+// countingSeeker counts the bytes that are read of a body.
+type countingSeeker struct {
+	io.ReadSeeker
+	read int
+}
+
+func (s *countingSeeker) Read(p []byte) (int, error) {
+	n, err := s.ReadSeeker.Read(p)
+	s.read += n
+	return n, err
+}
+
+func TestBodiesTravelOnceWithTheirSum(t *testing.T) {
+	for _, c := range []struct {
+		checksum string
+		reads    int // of each body
+	}{{"", 1}, {ChecksumCRC64NVME, 1}, {ChecksumSHA256, 2}} {
+		p, d := newProxy(t, func(o *Options) { o.Checksum = c.checksum })
+		data := bytes.Repeat([]byte("x"), 3*mebi) // above the size from which leave is asked first
+		u, err := d.StartUpload(t.Context(), "part", backends.WriteOptions{})
+		require.NoError(t, err)
+		p.seen()
+		send := func(put func(backends.Body) error) {
+			counted := body(data)
+			counter := &countingSeeker{ReadSeeker: counted.ReadSeeker}
+			counted.ReadSeeker = counter
+			require.NoError(t, put(counted))
+			require.Equal(t, c.reads*len(data), counter.read)
+		}
+		send(func(b backends.Body) error {
+			_, err := d.Put(t.Context(), "put", b, backends.WriteOptions{})
+			return err
+		})
+		send(func(b backends.Body) error { _, err := u.PutPart(t.Context(), 1, b); return err })
+
+		seen := p.seen()
+		require.Len(t, seen, 2)
+		for _, r := range seen {
+			require.Equal(t, int64(len(data)), r.size, r.line)
+			require.Equal(t, fmt.Sprint(len(data)), r.header.Get("Content-Length"))
+			require.Equal(t, "100-continue", r.header.Get("Expect"))
+			require.Empty(t, r.header.Get("Content-Encoding")+r.header.Get("X-Amz-Trailer")+r.header.Get("X-Amz-Decoded-Content-Length"), "aws-chunked")
+			if c.checksum == ChecksumSHA256 {
+				require.Len(t, r.header.Get("X-Amz-Content-Sha256"), 64)
+				require.Empty(t, r.header.Get("X-Amz-Checksum-Crc64nvme"))
+			} else {
+				require.Equal(t, "UNSIGNED-PAYLOAD", r.header.Get("X-Amz-Content-Sha256"))
+				require.Equal(t, *encodeSum(body(data).Sum), r.header.Get("X-Amz-Checksum-Crc64nvme"))
+			}
+		}
+		require.NoError(t, u.Abort(t.Context()))
+	}
+}
+
+func TestWhatACompleteSays(t *testing.T) {
+	p, d := newProxy(t)
+	data := []byte("data")
+	u, err := d.StartUpload(t.Context(), "a", backends.WriteOptions{IfAbsent: true})
+	require.NoError(t, err)
+	part, err := u.PutPart(t.Context(), 1, body(data))
+	require.NoError(t, err)
+	_, err = u.Commit(t.Context(), []backends.Part{part}, whole(data))
+	require.NoError(t, err)
+
+	seen := p.seen()
+	create, complete := seen[0].header, seen[2].header
+	require.Equal(t, "CRC64NVME", create.Get("X-Amz-Checksum-Algorithm"))
+	require.Equal(t, "FULL_OBJECT", create.Get("X-Amz-Checksum-Type"))
+	require.Equal(t, *encodeSum(part.Sum), complete.Get("X-Amz-Checksum-Crc64nvme"))
+	require.Equal(t, "FULL_OBJECT", complete.Get("X-Amz-Checksum-Type"))
+	require.Equal(t, "4", complete.Get("X-Amz-Mp-Object-Size"))
+	require.Equal(t, "*", complete.Get("If-None-Match"))
+}
