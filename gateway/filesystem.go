@@ -24,8 +24,9 @@ var errIntoItself = ftpproto.NewError(553, "Cannot rename a folder into itself."
 
 // fileSystem is what one logged-in user sees.
 type fileSystem struct {
-	tree *mountTree
-	log  *slog.Logger
+	tree   *mountTree
+	health *health
+	log    *slog.Logger
 }
 
 var (

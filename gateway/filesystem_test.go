@@ -218,7 +218,7 @@ func TestReplies(t *testing.T) {
 		backends.ErrNotExist:    {550, "No such file", false},
 		backends.ErrExist:       {550, "File exists", false},
 		backends.ErrNotEmpty:    {550, "not empty", false},
-		backends.ErrPermission:  {550, "refuses access", true},
+		backends.ErrPermission:  {451, "refuses this server access", true},
 		backends.ErrInvalid:     {553, "name not allowed", false},
 		backends.ErrChanged:     {451, "changed by somebody else", false},
 		backends.ErrRange:       {554, "Restart offset", false},
@@ -247,6 +247,18 @@ func TestReplies(t *testing.T) {
 		}
 	}
 	require.Len(t, outcomes, int(backends.ErrUnsupported)+1, "one for each kind")
+}
+
+// TestAWriteOnlyStore: a store that denies looking says 550 to who looks.
+func TestAWriteOnlyStore(t *testing.T) {
+	f := newFixture(t, func(*testing.T) backends.Driver {
+		return &broken{memstore.New(memstore.Options{}), backends.NewError("op", "key", backends.ErrPermission, nil)}
+	})
+	fs := f.user(t, Mount{Path: "/", Store: "one", Permissions: MayAll})
+	_, err := fs.Stat(t.Context(), "/a", ftpproto.FileKind)
+	require.ErrorIs(t, err, ftpproto.ErrDenied)
+	_, err = fs.Open(t.Context(), "/a", 0)
+	require.ErrorIs(t, err, ftpproto.ErrDenied)
 }
 
 // TestAStoreThatIsAway: every operation says so, and none succeeds.

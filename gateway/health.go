@@ -28,18 +28,29 @@ var errNotChecked = errors.New("not checked yet")
 
 // health is what is known of the stores.
 type health struct {
-	stores map[string]*backends.Store
+	stores   map[string]*backends.Store
+	suspects map[string]chan struct{} // by name; holds one at the most
 
 	mu       sync.Mutex
 	problems map[string]error // of the stores that were last seen unusable, by name
 }
 
 func newHealth(stores map[string]*backends.Store) *health {
-	h := &health{stores: stores, problems: make(map[string]error)}
+	h := &health{stores: stores, suspects: make(map[string]chan struct{}), problems: make(map[string]error)}
 	for name := range stores {
+		h.suspects[name] = make(chan struct{}, 1)
 		h.problems[name] = errNotChecked
 	}
 	return h
+}
+
+// suspect has a store checked again that was usable and then failed a user. A healthy store is
+// not checked otherwise: a check costs money.
+func (h *health) suspect(name string) {
+	select {
+	case h.suspects[name] <- struct{}{}:
+	default: // it is suspected already
+	}
 }
 
 func (h *health) set(name string, problem error) {
@@ -65,29 +76,45 @@ func (g *Gateway) StoresReady() error {
 	return errors.Join(errs...)
 }
 
-// WatchStores checks every store until it can be used, and logs those that cannot. Meanwhile
-// users may log in and hear 451 of what they try. It returns when ctx ends.
+// WatchStores checks every store until it can be used, and again when it has failed a user, and
+// logs those that cannot be used. Meanwhile users may log in and hear 451 of what they try. It
+// returns when ctx ends.
 func (g *Gateway) WatchStores(ctx context.Context) {
 	var watchers sync.WaitGroup
 	for name, store := range g.health.stores {
 		watchers.Go(func() { g.watch(ctx, name, store) })
 	}
 	watchers.Wait()
-	<-ctx.Done()
 }
 
 func (g *Gateway) watch(ctx context.Context, name string, store *backends.Store) {
 	log := g.log.With("store", name)
+	for g.untilUsable(ctx, log, name, store) {
+		select {
+		case <-g.health.suspects[name]:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(jitter(firstCheckPause)): // many failures at once are one check
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// untilUsable checks the store until it can be used; false if ctx ends before.
+func (g *Gateway) untilUsable(ctx context.Context, log *slog.Logger, name string, store *backends.Store) bool {
 	told := "" // the problem that was logged last
 	for pause := firstCheckPause; ; pause = min(2*pause, maxCheckPause) {
 		err := checkStore(ctx, store)
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		g.health.set(name, err)
 		if err == nil {
 			logUsable(log, told != "")
-			return
+			return true
 		}
 		if err.Error() != told || pause == maxCheckPause {
 			told = err.Error()
@@ -96,7 +123,7 @@ func (g *Gateway) watch(ctx context.Context, name string, store *backends.Store)
 		select {
 		case <-time.After(jitter(pause)):
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
 }

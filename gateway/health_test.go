@@ -117,6 +117,17 @@ func TestWatchStores(t *testing.T) {
 		time.Sleep(10 * maxCheckPause)
 		require.Len(t, d.checked(), checks, "a check costs money")
 
+		d.fail(unavailable("gone again"))
+		for range 100 {
+			g.health.suspect("lake")
+		}
+		time.Sleep(firstCheckPause)
+		require.ErrorContains(t, g.StoresReady(), "gone again")
+		require.Len(t, d.checked(), checks+1, "many failures, one check")
+		d.problem.Store(nil)
+		time.Sleep(firstCheckPause)
+		require.NoError(t, g.StoresReady())
+
 		cancel()
 		<-returned
 	})

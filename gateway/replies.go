@@ -22,7 +22,7 @@ var outcomes = map[backends.Kind]outcome{
 	backends.ErrNotExist:    {ftpproto.ErrNotExist.Code, ftpproto.ErrNotExist.Text, false},
 	backends.ErrExist:       {ftpproto.ErrExist.Code, ftpproto.ErrExist.Text, false},
 	backends.ErrNotEmpty:    {ftpproto.ErrNotEmpty.Code, ftpproto.ErrNotEmpty.Text, false},
-	backends.ErrPermission:  {550, "The store behind this server refuses access.", true},
+	backends.ErrPermission:  {451, "The store behind this server refuses this server access; nothing is wrong with the request. Try again later.", true},
 	backends.ErrInvalid:     {ftpproto.ErrName.Code, ftpproto.ErrName.Text, false},
 	backends.ErrChanged:     {451, "The file was changed by somebody else meanwhile. Try again.", false},
 	backends.ErrRange:       {ftpproto.ErrRange.Code, ftpproto.ErrRange.Text, false},
@@ -43,14 +43,19 @@ func (fs *fileSystem) reply(p place, err error) error {
 	o := outcomes[kind]
 	if o.fault && !errors.Is(err, context.Canceled) {
 		fs.log.Warn("store failed", "path", p.name, "store", p.mount.store.Name(), "err", err)
+		fs.health.suspect(p.mount.store.Name())
 	}
 	return ftpproto.NewError(o.code, o.text, err)
 }
 
-// absent is reply for a lookup: what cannot have this name is not there.
+// absent is reply for a lookup: what cannot have this name is not there, and a store that may only
+// be written to refuses to tell whether anything is.
 func (fs *fileSystem) absent(p place, err error) error {
-	if backends.KindOf(err) == backends.ErrInvalid {
+	switch backends.KindOf(err) {
+	case backends.ErrInvalid:
 		return ftpproto.ErrNotExist
+	case backends.ErrPermission:
+		return ftpproto.NewError(ftpproto.ErrDenied.Code, ftpproto.ErrDenied.Text, err)
 	}
 	return fs.reply(p, err)
 }
