@@ -112,3 +112,19 @@ func TestTransferEndsInMidLine(t *testing.T) {
 		require.Equal(t, fmt.Sprintf(`257 "/folder%d" created`, i), c.cmd(fmt.Sprint(i), "257"))
 	}
 }
+
+// A client that asks without end and reads no answer does not keep its transfer open.
+func TestRepliesThatNobodyReadsDuringTransfer(t *testing.T) {
+	fs := newFS()
+	s := serve(t, fs, ftpproto.Options{}, ftpproto.ListenerOptions{Timeouts: ftpproto.Timeouts{Reply: 50 * time.Millisecond}})
+	for _, asked := range []string{"STAT\r\n", "\xff\xfb\x01\xff\xfb\x02NOOP\r\n"} {
+		c := s.login(t)
+		c.deaf()
+		c.start("STOR a.txt")
+		for c.Send([]byte(strings.Repeat(asked, 1000))) == nil { //nolint:revive // until the server has hung up
+		}
+		waitForSessions(t, fs)
+		c.Close()
+		require.Empty(t, fs.Names())
+	}
+}

@@ -29,7 +29,7 @@ type command struct {
 	features func(s *session) []string
 }
 
-// commandTable is the rows, in the order of HELP, and by verb.
+// commandTable is the rows, in one order and by verb.
 type commandTable struct {
 	rows   []*command
 	byVerb map[string]*command
@@ -60,7 +60,7 @@ func feature(lines ...string) func(*session) []string {
 func (s *session) execute(l line) error {
 	s.before, s.once = s.once, oneCommand{}
 	if !s.greeted && isForeign(l.verb) {
-		return errors.Join(errEnd, errors.New("the client does not speak FTP"))
+		return errors.New("the client does not speak FTP")
 	}
 	s.greeted = true
 	r, err := s.handle(l)

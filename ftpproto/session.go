@@ -111,7 +111,12 @@ func newSession(server *Server, ln *listener, conn net.Conn) *session {
 	s.loginDeadline = s.began.Add(s.opts.Timeouts.Login)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s.ctx, s.kill = ctx, func() { cancel(errShutdown) }
-	s.in.refuse = func(option [3]byte) error { return s.out.sendRaw(option[:]) }
+	s.in.refuse = func(option [3]byte) error {
+		if err := s.out.sendRaw(option[:]); err != nil {
+			return fmt.Errorf("refuse a telnet option: %v", err) // a deadline of writing is none of reading
+		}
+		return nil
+	}
 	s.in.reset(conn)
 	s.reset()
 	return s
@@ -169,7 +174,7 @@ func (s *session) serve() {
 		}
 	}
 	s.linger()
-	if errors.Is(err, errEnd) || errors.Is(err, io.EOF) {
+	if errors.Is(err, errEnd) || errors.Is(err, io.EOF) { // the client's own wish
 		err = nil
 	}
 	s.log.Debug("session ended", "duration", time.Since(s.began), "err", err)
@@ -199,7 +204,7 @@ func (s *session) run() error {
 	if err != nil {
 		s.log.Warn("session refused by the backend", "err", err)
 		code, text := ReplyTo(err, 421, "Service not available.")
-		return errors.Join(err, s.send(reply{code: code, text: text}))
+		return s.hangUp(NewError(code, text, err))
 	}
 	s.backend = backend
 	if err := s.send(reply{code: 220, text: s.opts.Greeting}); err != nil {
@@ -284,7 +289,10 @@ func (s *session) isDraining() bool {
 
 // hangUp tells the client why the session ends, and returns that.
 func (s *session) hangUp(why *Error) error {
-	return errors.Join(why, s.send(reply{code: why.Code, text: why.Text}))
+	if err := s.out.send(reply{code: why.Code, text: why.Text}); err != nil {
+		return errors.Join(why, err)
+	}
+	return why
 }
 
 // send writes r. It is the only way to the client.

@@ -39,7 +39,7 @@ func (s *session) auth(_ context.Context, arg string) (reply, error) {
 		return reply{}, NewError(503, "TLS is on already.", nil)
 	case s.in.unread() || len(s.queue) > 0:
 		return reply{code: 503, text: "Nothing may follow AUTH in clear.", then: func() error {
-			return errors.Join(errEnd, errors.New("commands behind AUTH in clear"))
+			return errors.New("commands behind AUTH in clear")
 		}}, nil
 	}
 	return reply{code: 234, text: "Begin the TLS handshake.", then: func() error {

@@ -126,25 +126,30 @@ func (s *session) attend(t *transfer) {
 		default:
 		}
 		l, err := s.in.next()
-		if err == nil {
-			err = s.meanwhile(t, l)
-		}
 		switch {
 		case err == nil:
-			continue
+			if err = s.meanwhile(t, l); err == nil {
+				continue
+			}
+			s.giveUp(t, err)
 		case errors.Is(err, os.ErrDeadlineExceeded): // t wakes us
 		case s.quitting: // the client has said that it would leave
 		default:
-			s.queue = nil
-			if _, isReply := errors.AsType[*Error](err); !isReply {
-				s.log.Debug("control connection lost", "err", err)
-				err = errClientGone
-			}
-			t.cancel(err)
+			s.giveUp(t, err)
 		}
 		<-t.done
 		return
 	}
+}
+
+// giveUp ends t, and what was to run behind it, since the client is not there any more.
+func (s *session) giveUp(t *transfer, err error) {
+	s.queue = nil
+	if _, isReply := errors.AsType[*Error](err); !isReply {
+		s.log.Debug("control connection lost", "err", err)
+		err = errClientGone
+	}
+	t.cancel(err)
 }
 
 // meanwhile handles a line that comes during t. An error ends t.
