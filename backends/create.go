@@ -71,8 +71,7 @@ func (s *Store) newWriter(ctx context.Context, key string, must conditions) *Wri
 func (w *Writer) keep(old Info, size int64) {
 	s := w.store
 	w.old, w.kept = &old, size
-	baseParts := (size + s.limits.MaxPart - 1) / s.limits.MaxPart // a store may count them as parts
-	left := int64(s.plan.maxParts) - baseParts
+	left := int64(s.plan.maxParts) - (size-1)/s.limits.MaxPart - 1 // a store may count those of the base
 	if size == 0 || size < s.limits.MinBase || left < 1 || !s.caps.Has(CapBase) {
 		w.unread = size > 0
 		return

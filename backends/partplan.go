@@ -5,15 +5,18 @@ const (
 	// time small, and lets four be under way in little memory.
 	defaultPartSize = 8 << 20
 
-	// leastGrowth is the smallest fraction of what is written that a part grows to: with less,
-	// a store that allows very many parts would never get large ones.
-	leastGrowth = 1024
+	// growthShare is which share of the parts an object takes to grow e-fold while its parts
+	// grow with it: little enough that most parts are left for when they are large.
+	growthShare = 32
+
+	// maxFraction keeps that from being slow in stores that allow very many parts.
+	maxFraction = 1024
 )
 
 // partPlan decides how large the parts of an upload of unknown length are. They are small at
 // first, so that small objects need little memory, and later a fixed fraction of what is
-// already written, so that the store's number of parts is enough for its largest object - or
-// for as much as parts of the largest size that the memory allows can hold.
+// already written, so that the store's number of parts is enough for its largest object, or for
+// as much as parts of the largest size that fits the memory can hold.
 type partPlan struct {
 	first     int64
 	largest   int64
@@ -26,7 +29,7 @@ type partPlan struct {
 func newPartPlan(limits Limits, first, largest int64) partPlan {
 	p := partPlan{
 		largest:   min(largest, limits.MaxPart),
-		fraction:  int64(min(max(limits.MaxParts/32, 1), leastGrowth)),
+		fraction:  int64(min(max(limits.MaxParts/growthShare, 1), maxFraction)),
 		maxParts:  limits.MaxParts,
 		maxObject: limits.MaxObject,
 	}

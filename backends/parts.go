@@ -21,13 +21,13 @@ type parts struct {
 	stored []Part
 }
 
-// startParts starts the upload in the background. StartUpload does not end with ctx: an upload
-// that the store began, and nobody knows of, could not be aborted.
+// startParts starts the upload in the background. StartUpload may outlive ctx: an upload that
+// the store began, and nobody knows of, could not be aborted.
 func startParts(ctx context.Context, fail context.CancelCauseFunc, d Driver, key string, opts WriteOptions, parallel int) *parts {
 	p := &parts{ctx: ctx, fail: fail, slots: make(chan struct{}, parallel), started: make(chan struct{})}
 	p.work.Go(func() {
 		defer close(p.started)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		ctx, cancel := outliving(ctx)
 		defer cancel()
 		upload, err := d.StartUpload(ctx, key, opts)
 		if err != nil {
@@ -111,7 +111,7 @@ func (p *parts) abort(ctx context.Context) error {
 	if p.upload == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	return p.upload.Abort(ctx)
 }

@@ -136,7 +136,7 @@ func (m *folderMove) copyAll(ctx context.Context, entries []Info) error {
 	if err == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	slices.SortFunc(copies, func(a, b string) int { return strings.Compare(b, a) })
 	return errors.Join(err, m.deleteInOrder(ctx, copies))

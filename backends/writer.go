@@ -4,26 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 )
 
-const (
-	// commitTime bounds the request that publishes an object. S3 takes minutes to join 10,000
-	// parts.
-	commitTime = 10 * time.Minute
-
-	// commitGrace is how long that request may go on when the client has gone. If it were cut
-	// short, nobody would know whether it took effect.
-	commitGrace = 30 * time.Second
-
-	// cleanupTime bounds what is done for an upload that failed, whose client may be gone.
-	cleanupTime = 30 * time.Second
-
-	// maxEmptyReads is how often a reader may return nothing before it counts as broken.
-	maxEmptyReads = 100
-)
-
-var errAborted = errors.New("the upload was aborted")
+// maxEmptyReads is how often a reader may return nothing before it counts as broken.
+const maxEmptyReads = 100
 
 // Writer is one upload. What fits one part is sent by Commit, in one Put; more is sent in parts
 // while the next ones come. Nothing is visible before Commit. Exactly one of Commit or Abort ends
@@ -235,127 +219,4 @@ func (w *Writer) failure() error {
 func (w *Writer) fail(err error) error {
 	w.cancel(err)
 	return err
-}
-
-// Commit publishes the object as a whole, and returns when it is durable and visible. When it
-// fails, what the key held is unchanged and nothing of the upload is left in the store. When ctx
-// ends, a publishing request that is already under way has half a minute to tell its result.
-func (w *Writer) Commit(ctx context.Context) (Info, error) {
-	if w.ended {
-		return Info{}, NewError("commit", w.key, ErrUploadGone, nil)
-	}
-	w.ended = true
-	stop := context.AfterFunc(ctx, func() { w.cancel(context.Cause(ctx)) })
-	info, err := w.publish(ctx)
-	stop()
-	w.cancel(errAborted)
-	if err != nil {
-		return Info{}, errors.Join(err, w.cleanUp(ctx))
-	}
-	w.part.release()
-	return info, nil
-}
-
-func (w *Writer) publish(ctx context.Context) (Info, error) {
-	if err := w.failure(); err != nil {
-		return Info{}, err
-	}
-	if w.old != nil && w.kept == w.old.Size && !w.added && w.parts == nil {
-		return *w.old, nil // nothing was appended
-	}
-	if err := w.readKept(); err != nil {
-		return Info{}, err
-	}
-	if !w.single() {
-		return w.publishParts(ctx)
-	}
-	if err := w.lastCheck(ctx); err != nil {
-		return Info{}, err
-	}
-	ctx, cancel := publishing(ctx)
-	defer cancel()
-	return w.store.driver.Put(ctx, w.key, w.part.body(), w.write)
-}
-
-func (w *Writer) publishParts(ctx context.Context) (Info, error) {
-	if w.part.size > 0 {
-		if err := w.send(); err != nil {
-			return Info{}, err
-		}
-		w.begin()
-	}
-	w.startParts()
-	if err := w.parts.wait(); err != nil {
-		return Info{}, w.failure()
-	}
-	if err := w.lastCheck(ctx); err != nil {
-		return Info{}, err
-	}
-	ctx, cancel := publishing(ctx)
-	defer cancel()
-	return w.parts.commit(ctx, CommitOptions{Size: w.size, Sum: w.sum, HasSum: w.hasSum})
-}
-
-// publishing returns the context of the request that publishes an object, which outlives ctx by
-// commitGrace.
-func publishing(ctx context.Context) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTime)
-	stop := context.AfterFunc(ctx, func() {
-		grace := time.NewTimer(commitGrace)
-		defer grace.Stop()
-		select {
-		case <-grace.C:
-			cancel()
-		case <-longer.Done():
-		}
-	})
-	return longer, func() {
-		stop()
-		cancel()
-	}
-}
-
-// lastCheck is done a moment before the object is published.
-func (w *Writer) lastCheck(ctx context.Context) error {
-	if ctx.Err() != nil {
-		w.cancel(context.Cause(ctx))
-	}
-	if err := w.failure(); err != nil {
-		return err
-	}
-	return w.store.check(w.ctx, w.key, w.must)
-}
-
-// Abort ends the upload without publishing it; what the key held is unchanged. It returns when
-// nothing of the upload is left in the store, or when ctx ends; then the rest is done behind it.
-// After a Commit or Abort it does nothing.
-func (w *Writer) Abort(ctx context.Context) error {
-	if w.ended {
-		return nil
-	}
-	w.ended = true
-	w.cancel(errAborted)
-	return w.cleanUp(ctx)
-}
-
-// cleanUp frees what the upload holds, here and in the store. w.ctx has ended.
-func (w *Writer) cleanUp(ctx context.Context) error {
-	w.part.release()
-	if w.parts == nil {
-		return nil
-	}
-	done := make(chan error, 1)
-	w.store.cleanups.Go(func() {
-		err := w.parts.abort(ctx)
-		if err != nil {
-			w.store.log.WarnContext(ctx, "parts of a failed upload may be left in the store", "key", w.key, "err", err)
-		}
-		done <- err
-	})
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return NewError("abort", w.key, ErrUnknown, context.Cause(ctx))
-	}
 }

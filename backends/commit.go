@@ -1,0 +1,136 @@
+package backends
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// grace is how long a request may go on for an upload whose client has gone: one that ends the
+// upload in the store, or one that must not be cut short, because nobody would know then whether
+// it had taken effect.
+const grace = 30 * time.Second
+
+var errAborted = errors.New("the upload was aborted")
+
+// Commit publishes the object as a whole, and returns when it is durable and visible. When it
+// fails, what the key held is unchanged and nothing of the upload is left in the store. When ctx
+// ends, a publishing request that is already under way has half a minute to tell its result.
+func (w *Writer) Commit(ctx context.Context) (Info, error) {
+	if w.ended {
+		return Info{}, NewError("commit", w.key, ErrUploadGone, nil)
+	}
+	w.ended = true
+	stop := context.AfterFunc(ctx, func() { w.cancel(context.Cause(ctx)) })
+	info, err := w.publish(ctx)
+	stop()
+	w.cancel(errAborted)
+	if err != nil {
+		return Info{}, errors.Join(err, w.cleanUp(ctx))
+	}
+	w.part.release()
+	return info, nil
+}
+
+func (w *Writer) publish(ctx context.Context) (Info, error) {
+	if err := w.failure(); err != nil {
+		return Info{}, err
+	}
+	if w.old != nil && w.kept == w.old.Size && !w.added && w.parts == nil {
+		return *w.old, nil // nothing was appended
+	}
+	if err := w.readKept(); err != nil {
+		return Info{}, err
+	}
+	if !w.single() {
+		return w.publishParts(ctx)
+	}
+	if err := w.lastCheck(ctx); err != nil {
+		return Info{}, err
+	}
+	ctx, cancel := outliving(ctx)
+	defer cancel()
+	return w.store.driver.Put(ctx, w.key, w.part.body(), w.write)
+}
+
+func (w *Writer) publishParts(ctx context.Context) (Info, error) {
+	if w.part.size > 0 {
+		if err := w.send(); err != nil {
+			return Info{}, err
+		}
+		w.begin()
+	}
+	w.startParts()
+	if err := w.parts.wait(); err != nil {
+		return Info{}, w.failure()
+	}
+	if err := w.lastCheck(ctx); err != nil {
+		return Info{}, err
+	}
+	ctx, cancel := outliving(ctx)
+	defer cancel()
+	return w.parts.commit(ctx, CommitOptions{Size: w.size, Sum: w.sum, HasSum: w.hasSum})
+}
+
+// lastCheck is done a moment before the object is published.
+func (w *Writer) lastCheck(ctx context.Context) error {
+	if ctx.Err() != nil {
+		w.cancel(context.Cause(ctx))
+	}
+	if err := w.failure(); err != nil {
+		return err
+	}
+	return w.store.check(w.ctx, w.key, w.must)
+}
+
+// Abort ends the upload without publishing it; what the key held is unchanged. It returns when
+// nothing of the upload is left in the store, or when ctx ends; then the rest is done behind it.
+// After a Commit or Abort it does nothing.
+func (w *Writer) Abort(ctx context.Context) error {
+	if w.ended {
+		return nil
+	}
+	w.ended = true
+	w.cancel(errAborted)
+	return w.cleanUp(ctx)
+}
+
+// cleanUp frees what the upload holds, here and in the store. w.ctx has ended.
+func (w *Writer) cleanUp(ctx context.Context) error {
+	w.part.release()
+	if w.parts == nil {
+		return nil
+	}
+	done := make(chan error, 1)
+	w.store.cleanups.Go(func() {
+		err := w.parts.abort(ctx)
+		if err != nil {
+			w.store.log.WarnContext(ctx, "parts of a failed upload may be left in the store", "key", w.key, "err", err)
+		}
+		done <- err
+	})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return NewError("abort", w.key, ErrUnknown, context.Cause(ctx))
+	}
+}
+
+// outliving returns a context that ends some time after ctx.
+func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() {
+		stop()
+		cancel()
+	}
+}
