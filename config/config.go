@@ -115,9 +115,9 @@ type Admin struct {
 // Limits bounds what clients can ask for.
 type Limits struct {
 	// Control connections at once, of all listeners. The next one hears 421.
-	Sessions int `key:"sessions" default:"10000" min:"1" max:"1000000"`
-	// Those of one client address, so that one broken device cannot keep out the others.
-	SessionsPerAddress int `key:"sessions_per_address" default:"1000" min:"1" max:"1000000"`
+	Sessions int `key:"sessions" default:"20000" min:"1" max:"1000000"`
+	// Those of one client address, which may be a whole site behind NAT; the rest is for others.
+	SessionsPerAddress int `key:"sessions_per_address" default:"15000" min:"1" max:"1000000"`
 }
 
 // Log says what is logged.

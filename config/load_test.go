@@ -70,7 +70,7 @@ func TestDocumentedFile(t *testing.T) {
 		TLS:          config.TLS{CertFile: "cert.pem", KeyFile: "key.pem"},
 		Memory:       256 << 20,
 		Admin:        config.Admin{Address: "127.0.0.1:8080"},
-		Limits:       config.Limits{Sessions: 10_000, SessionsPerAddress: 1_000},
+		Limits:       config.Limits{Sessions: 20_000, SessionsPerAddress: 15_000},
 		DrainTimeout: 5 * time.Minute,
 		Log:          config.Log{Level: "info", Format: config.LogText},
 		Stores: []config.Store{{

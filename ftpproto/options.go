@@ -17,8 +17,8 @@ type Options struct {
 	// 0 means DefaultMaxSessions.
 	MaxSessions int
 
-	// MaxSessionsPerAddress bounds those of one client address, so that one broken device
-	// cannot keep out the others. 0 means DefaultMaxSessionsPerAddress.
+	// MaxSessionsPerAddress bounds those of one client address, which may be a whole site behind
+	// NAT; the rest is for others. 0 means DefaultMaxSessionsPerAddress.
 	MaxSessionsPerAddress int
 }
 
@@ -75,8 +75,8 @@ type Timeouts struct {
 
 // Defaults and limits of a server.
 const (
-	DefaultMaxSessions           = 10_000
-	DefaultMaxSessionsPerAddress = 1_000
+	DefaultMaxSessions           = 20_000
+	DefaultMaxSessionsPerAddress = 15_000
 	DefaultGreeting              = "Tidegate FTP gateway ready."
 )
 

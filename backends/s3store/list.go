@@ -3,6 +3,7 @@ package s3store
 import (
 	"context"
 	"net/url"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -60,7 +61,7 @@ const behindPrefix = ">"
 // merge decodes the two lists of an answer, each in key order, into one.
 func merge(objects []types.Object, prefixes []types.CommonPrefix) ([]backends.Info, error) {
 	files, err := decode(objects, func(o types.Object) (*string, backends.Info) {
-		return o.Key, backends.Info{Size: aws.ToInt64(o.Size), ModTime: aws.ToTime(o.LastModified), Version: version(o.ETag)}
+		return o.Key, backends.Info{Size: aws.ToInt64(o.Size), ModTime: listTime(o.LastModified), Version: version(o.ETag)}
 	})
 	if err != nil {
 		return nil, err
@@ -98,4 +99,10 @@ func decode[T any](list []T, info func(T) (*string, backends.Info)) ([]backends.
 		infos = append(infos, entry)
 	}
 	return infos, nil
+}
+
+// listTime is an object's time to the second, as HEAD tells it: MinIO's listings know more, and
+// a client that compares the two would think the object changed.
+func listTime(t *time.Time) time.Time {
+	return aws.ToTime(t).Truncate(time.Second)
 }
