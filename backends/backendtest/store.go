@@ -34,8 +34,7 @@ func withStore(run func(t *testing.T, s *store)) func(t *testing.T, f *fixture) 
 	return func(t *testing.T, f *fixture) { run(t, f.store(t)) }
 }
 
-// requireCalls checks what was asked of the driver since the last time. A Store over a driver
-// without conditions looks first: then there is one Stat more for each.
+// requireCalls checks what was asked of the driver since the last time.
 func (s *store) requireCalls(t *testing.T, want ...string) {
 	t.Helper()
 	require.Equal(t, want, s.recorder.Calls())
