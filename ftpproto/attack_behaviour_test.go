@@ -89,7 +89,6 @@ func TestRepliesThatNobodyReads(t *testing.T) {
 		Timeouts: ftpproto.Timeouts{Reply: 100 * time.Millisecond},
 	})
 	c := s.login(t)
-	c.deaf()
 	questions := bytes.Repeat([]byte("HELP\r\n"), 1000)
 	var err error
 	for began := time.Now(); err == nil; {

@@ -136,11 +136,3 @@ func (c client) put(name string, data []byte) {
 	require.NoError(c.t, c.CloseData())
 	c.want("226")
 }
-
-// deaf makes the client's receive buffer small, so that a server soon notices that nobody reads.
-func (c client) deaf() {
-	c.t.Helper()
-	conn, ok := c.Control().(interface{ SetReadBuffer(int) error })
-	require.True(c.t, ok)
-	require.NoError(c.t, conn.SetReadBuffer(4096))
-}
