@@ -2,11 +2,13 @@ package s3store
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/tidegate/tidegate/backends"
 )
@@ -34,7 +36,7 @@ func (d *Driver) Check(ctx context.Context) error {
 		kind, hint = backends.ErrUnavailable, hintNoBucket
 	case kind == backends.ErrPermission:
 		hint = "these credentials may neither list the bucket nor write to it"
-	case statusOf(err) == 0:
+	case unreached(err):
 		hint = "it cannot be reached"
 	}
 	return d.failAs(kind, hint, "check", "", err)
@@ -54,6 +56,13 @@ func (d *Driver) mayWrite(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// unreached reports whether a request was made and no answer came: what fails before that is a
+// matter of credentials.
+func unreached(err error) bool {
+	var send *smithyhttp.RequestSendError
+	return errors.As(err, &send)
 }
 
 // once lets a call be tried a single time.

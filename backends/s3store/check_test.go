@@ -1,6 +1,7 @@
 package s3store
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,4 +73,29 @@ func TestWriteOnlyBucket(t *testing.T) {
 	found, uploads := left(t, server, bucket)
 	require.Equal(t, []string{"a", "b"}, found)
 	require.Empty(t, uploads)
+}
+
+// TestCheckOfABucketElsewhere imitates AWS, which answers a HEAD of a bucket in another region
+// without a word but in a header.
+func TestCheckOfABucketElsewhere(t *testing.T) {
+	p, d := newProxy(t)
+	p.spoil("HEAD ", 1, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.Header().Set("X-Amz-Bucket-Region", "eu-west-3")
+		w.WriteHeader(http.StatusMovedPermanently)
+	})
+	err := d.Check(t.Context())
+	require.ErrorIs(t, err, backends.ErrUnavailable)
+	require.ErrorContains(t, err, `the bucket is in region "eu-west-3"`)
+}
+
+func TestCheckWithoutCredentials(t *testing.T) {
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true") // not a machine of AWS
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/none")
+	p, _ := newProxy(t)
+	d := p.open(t, func(opts *Options, _ *tuning) { opts.AccessKey, opts.SecretKey = "", "" })
+	err := d.Check(t.Context())
+	require.ErrorIs(t, err, backends.ErrUnavailable)
+	require.ErrorContains(t, err, "credentials")
+	require.NotContains(t, err.Error(), "cannot be reached")
+	require.Empty(t, p.seen())
 }

@@ -32,7 +32,7 @@ const (
 )
 
 // connect makes the client of a store, and the connections it uses.
-func connect(ctx context.Context, opts Options, tune tuning) (*s3.Client, clients, error) {
+func connect(ctx context.Context, opts Options, tune tuning) (*s3.Client, pools, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, func(o *config.LoadOptions) error {
 		o.Region = opts.Region
 		if opts.AccessKey != "" {
@@ -41,15 +41,15 @@ func connect(ctx context.Context, opts Options, tune tuning) (*s3.Client, client
 		return nil
 	})
 	if err != nil {
-		return nil, clients{}, err
+		return nil, pools{}, err
 	}
 	if cfg.Region == "" {
 		if opts.Endpoint == "" {
-			return nil, clients{}, errors.New("region: expected the region of the bucket")
+			return nil, pools{}, errors.New("region: expected the region of the bucket")
 		}
 		cfg.Region = defaultRegion
 	}
-	http := newClients(tune, rootCAs(cfg))
+	http := newPools(tune, rootCAs(cfg))
 	return s3.NewFromConfig(cfg, func(o *s3.Options) {
 		if opts.Endpoint != "" {
 			o.BaseEndpoint = aws.String(opts.Endpoint)
@@ -94,7 +94,10 @@ func newRetryer(tune tuning) aws.Retryer {
 // backoff returns the delay after an attempt, counted from 1: doubled each time and capped,
 // its second half at random, so that sessions that failed together do not come back together.
 func backoff(attempt int, least time.Duration) time.Duration {
-	d := min(least<<(attempt-1), maxDelay)
+	d := least
+	for range attempt - 1 {
+		d = min(2*d, maxDelay)
+	}
 	return d/2 + rand.N(d/2) //nolint:gosec // spreads load, guards nothing
 }
 

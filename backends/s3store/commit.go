@@ -100,4 +100,4 @@ func replaced(parts, stored []backends.Part) bool {
 }
 
 // patiently lets a call take the store long before it says anything.
-func (d *Driver) patiently(o *s3.Options) { o.HTTPClient = d.clients.patient }
+func (d *Driver) patiently(o *s3.Options) { o.HTTPClient = d.pools.patient }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -30,15 +31,23 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 	if err := d.admit(ctx, op, dst); err != nil {
 		return backends.Info{}, err
 	}
-	switch {
-	case opts.Base != nil:
+	if opts.Base != nil {
 		return backends.Info{}, backends.NewError(op, dst, backends.ErrUnsupported, nil)
-	case opts.IfAbsent, opts.IfVersion != "", src.Size > maxSingle:
-		return d.copyInParts(ctx, op, dst, src, opts)
-	case dst == src.Key, !opts.ModTime.IsZero(), opts.ContentType != "":
-		return d.copyChanged(ctx, op, dst, src, opts)
 	}
-	return d.copyObject(ctx, op, dst, src, opts, &s3.CopyObjectInput{}, "")
+	if dst != src.Key && opts == (backends.WriteOptions{}) && src.Size <= maxSingle {
+		return d.copyObject(ctx, op, dst, src, opts, &s3.CopyObjectInput{}, "")
+	}
+	// All other ways replace all of the object's attributes or none: those that opts does not
+	// set have to be asked for, and sent again.
+	head, err := d.head(ctx, src.Key, src.Version)
+	if err != nil {
+		return backends.Info{}, d.fail(op, src.Key, err)
+	}
+	src = infoOf(src.Key, head)
+	if opts.IfAbsent || opts.IfVersion != "" || src.Size > maxSingle {
+		return d.copyInParts(ctx, op, dst, src, opts, head)
+	}
+	return d.copyChanged(ctx, op, dst, src, opts, head)
 }
 
 // copyObject is one CopyObject.
@@ -59,13 +68,8 @@ func (d *Driver) copyObject(ctx context.Context, op, dst string, src backends.In
 	return info, nil
 }
 
-// copyChanged copies with what opts sets in place of the source's. S3 replaces all of an
-// object's attributes or none, so the others are asked for first and sent again.
-func (d *Driver) copyChanged(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
-	head, err := d.head(ctx, src.Key, src.Version)
-	if err != nil {
-		return backends.Info{}, d.fail(op, src.Key, err)
-	}
+// copyChanged copies with what opts sets in place of the source's own.
+func (d *Driver) copyChanged(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, head *s3.HeadObjectOutput) (backends.Info, error) {
 	token := newToken() // onto itself, a second try would find the source changed
 	in := &s3.CopyObjectInput{
 		MetadataDirective:  types.MetadataDirectiveReplace,
@@ -81,19 +85,13 @@ func (d *Driver) copyChanged(ctx context.Context, op, dst string, src backends.I
 	if opts.ContentType != "" {
 		in.ContentType = &opts.ContentType
 	}
-	src = infoOf(src.Key, head)
 	return d.copyObject(ctx, op, dst, src, opts, in, token)
 }
 
 // copyInParts copies as an upload whose parts are taken from the source: for more than one
 // CopyObject can hold, and for conditions, which MinIO ignores on a CopyObject but not on a
 // CompleteMultipartUpload.
-func (d *Driver) copyInParts(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
-	head, err := d.head(ctx, src.Key, src.Version)
-	if err != nil {
-		return backends.Info{}, d.fail(op, src.Key, err)
-	}
-	src = infoOf(src.Key, head)
+func (d *Driver) copyInParts(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, head *s3.HeadObjectOutput) (backends.Info, error) {
 	u, err := d.create(ctx, op, dst, opts, &s3.CreateMultipartUploadInput{
 		CacheControl:       head.CacheControl,
 		ContentDisposition: head.ContentDisposition,
@@ -193,11 +191,8 @@ func (d *Driver) source(key string) *string {
 // merged returns meta with the keys of changes in place of its own.
 func merged(meta, changes map[string]string) map[string]string {
 	all := make(map[string]string, len(meta)+len(changes))
-	for _, from := range []map[string]string{meta, changes} {
-		for k, v := range from {
-			all[k] = v
-		}
-	}
+	maps.Copy(all, meta)
+	maps.Copy(all, changes)
 	return all
 }
 

@@ -58,7 +58,6 @@ var kinds = map[string]backends.Kind{
 	"InvalidURI":                    backends.ErrInvalid,
 	"XMinioInvalidObjectName":       backends.ErrInvalid,
 	"XMinioInvalidResourceName":     backends.ErrInvalid,
-	"XMinioParentIsObject":          backends.ErrInvalid,
 	"XMinioObjectExistsAsDirectory": backends.ErrInvalid,
 
 	"NotImplemented": backends.ErrUnsupported,

@@ -16,7 +16,8 @@ import (
 func TestCorruptedBodyIsRefused(t *testing.T) {
 	for _, checksum := range []string{ChecksumCRC64NVME, ChecksumSHA256} {
 		t.Run(checksum, func(t *testing.T) {
-			p, d := newProxy(t, func(o *Options) { o.Checksum = checksum })
+			p, _ := newProxy(t)
+			d := p.openWith(t, checksum)
 			p.spoil("PUT ", 2, corrupt)
 			_, err := d.Put(t.Context(), "a", body([]byte("data")), backends.WriteOptions{})
 			require.ErrorIs(t, err, backends.ErrInvalid)
@@ -170,7 +171,8 @@ func silence(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
 }
 
 func TestSilentStore(t *testing.T) {
-	p, d := newProxy(t)
+	p, _ := newProxy(t)
+	d := p.openImpatient(t)
 	p.spoil("HEAD /a", 100, silence)
 	_, err := d.Stat(t.Context(), "a")
 	require.ErrorIs(t, err, backends.ErrUnavailable)
@@ -181,6 +183,7 @@ func TestStalledBodies(t *testing.T) {
 	p, d := newProxy(t)
 	data := make([]byte, mebi)
 	put(t, d, "a", data)
+	d = p.openImpatient(t)
 	p.spoil("GET /a", 1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		w.Header().Set("Content-Length", "1048576")
 		_, _ = w.Write(data[:1000])
@@ -209,15 +212,15 @@ func TestStalledBodies(t *testing.T) {
 }
 
 func TestSlowReaderIsNoStall(t *testing.T) {
-	_, d := newProxy(t)
+	p, d := newProxy(t)
 	data := make([]byte, 16*mebi) // more than the buffers on the way hold
 	put(t, d, "a", data)
-	content, _, err := d.ReadRange(t.Context(), "a", "", 0, -1)
+	content, _, err := p.openImpatient(t).ReadRange(t.Context(), "a", "", 0, -1)
 	require.NoError(t, err)
 	defer content.Close()
 	_, err = io.ReadFull(content, make([]byte, 1000))
 	require.NoError(t, err)
-	<-time.After(2 * 300 * time.Millisecond) // longer than the stall time-out of newProxy
+	time.Sleep(2 * impatience) // the reader's own slowness
 	rest, err := io.ReadAll(content)
 	require.NoError(t, err)
 	require.Len(t, rest, len(data)-1000)
@@ -319,4 +322,14 @@ func TestFailedCopyInPartsLeavesNothing(t *testing.T) {
 	}
 	requireAbsent(t, d, "b")
 	requireNoUploads(t, d)
+}
+
+func TestBackoff(t *testing.T) {
+	for attempt, want := range map[int]time.Duration{1: minDelay, 2: 2 * minDelay, 3: 4 * minDelay, 40: maxDelay} {
+		for range 100 {
+			got := backoff(attempt, minDelay)
+			require.GreaterOrEqual(t, got, want/2)
+			require.Less(t, got, want)
+		}
+	}
 }

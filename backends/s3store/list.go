@@ -41,7 +41,7 @@ func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backe
 	}
 	entries, err := merge(out.Contents, out.CommonPrefixes)
 	if err != nil {
-		return backends.Page{}, d.fail(op, opts.Prefix, err)
+		return backends.Page{}, backends.NewError(op, opts.Prefix, backends.ErrUnknown, err)
 	}
 	page := backends.Page{Entries: entries}
 	switch {
@@ -101,8 +101,8 @@ func decode[T any](list []T, info func(T) (*string, backends.Info)) ([]backends.
 	return infos, nil
 }
 
-// listTime is an object's time to the second, as HEAD tells it: MinIO's listings know more, and
-// a client that compares the two would think the object changed.
+// listTime is an object's time to the second, as HEAD tells it: listings may say more, and a
+// client that compares the two would think that the object has changed.
 func listTime(t *time.Time) time.Time {
 	return aws.ToTime(t).Truncate(time.Second)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/tidegate/tidegate/backends"
 )
@@ -49,7 +50,7 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 	if opts.Base != nil {
 		return backends.Info{}, backends.NewError(op, key, backends.ErrUnsupported, nil)
 	}
-	crc, verify, err := verified(body, d.declares())
+	crc, verify, err := d.verified(body, d.declares())
 	if err != nil {
 		return backends.Info{}, d.fail(op, key, err)
 	}
@@ -82,12 +83,12 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 		ModTime: written(opts, out.ResultMetadata),
 		Version: version(out.ETag),
 		Sum:     body.Sum,
-		HasSum:  true,
+		HasSum:  d.declares(),
 	}, nil
 }
 
-// declares reports whether bodies are sent with their CRC64NVME.
-func (d *Driver) declares() bool { return d.opts.Checksum != ChecksumSHA256 }
+// declares reports whether bodies are sent with their CRC64NVME, unless they cannot be.
+func (d *Driver) declares() bool { return d.checksum() == backends.CRC64NVME }
 
 // written returns the time of an object just written.
 func written(opts backends.WriteOptions, answer middleware.Metadata) time.Time {
@@ -151,7 +152,7 @@ func (d *Driver) deleteBatch(ctx context.Context, batch []types.ObjectIdentifier
 	out, err := d.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
 		Bucket: d.bucket(),
 		Delete: &types.Delete{Objects: batch, Quiet: aws.Bool(true)},
-	})
+	}, withMD5)
 	if err != nil {
 		for _, o := range batch {
 			errs = append(errs, d.fail("delete", *o.Key, err))
@@ -165,6 +166,11 @@ func (d *Driver) deleteBatch(ctx context.Context, batch []types.ObjectIdentifier
 		}
 	}
 	return errs
+}
+
+// withMD5 adds the Content-MD5 that stores older than the SDK's own checksum ask for.
+func withMD5(o *s3.Options) {
+	o.APIOptions = append(o.APIOptions, smithyhttp.AddContentChecksumMiddleware)
 }
 
 // inXML reports whether XML can carry key. The encoder would replace what it cannot, and

@@ -12,8 +12,8 @@ const (
 	// ChecksumCRC64NVME sends the sum that was computed while the buffers filled, in a header.
 	// Parts are verified one by one and the object as a whole when it is published.
 	ChecksumCRC64NVME = "crc64nvme"
-	// ChecksumSHA256 signs the SHA-256 of every body, which even the plainest store verifies.
-	// It costs one more read of each body.
+	// ChecksumSHA256 signs the SHA-256 of every body as it is sent, which even the plainest
+	// store verifies. It costs one more read of each body, and nothing verifies the whole object.
 	ChecksumSHA256 = "sha256"
 )
 

@@ -37,33 +37,33 @@ func signed(sum []byte) func(*s3.Options) {
 
 // verified returns how to have the store verify body: by its CRC64NVME in a header if declared,
 // else by the SHA-256 of the signature.
-func verified(body backends.Body, declared bool) (crc *string, option func(*s3.Options), err error) {
+func (d *Driver) verified(body backends.Body, declared bool) (crc *string, option func(*s3.Options), err error) {
 	if declared {
 		return encodeSum(body.Sum), unsigned, nil
 	}
-	sum, err := sha256Of(body)
-	if err != nil {
+	hash, crcOfAll := sha256.New(), &crcWriter{}
+	if _, err := io.Copy(io.MultiWriter(hash, crcOfAll), body); err != nil {
 		return nil, nil, err
 	}
-	return nil, signed(sum), nil
+	if d.checksum() == backends.CRC64NVME && crcOfAll.sum != body.Sum {
+		return nil, nil, errSum // the store will not be told of it
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return nil, nil, err
+	}
+	return nil, signed(hash.Sum(nil)), nil
+}
+
+// checksum is what bodies come with, and what the store verifies wherever it can.
+func (d *Driver) checksum() backends.Checksum {
+	if d.opts.Checksum == ChecksumSHA256 {
+		return backends.NoChecksum
+	}
+	return backends.CRC64NVME
 }
 
 // errSum is bytes that are not those their sum was made of.
 var errSum = errors.New("the bytes do not match their checksum")
-
-// sha256Of reads body through and rewinds it. Its own sum is verified on the way, as the store
-// will not be told of it.
-func sha256Of(body backends.Body) ([]byte, error) {
-	hash, crc := sha256.New(), &crcWriter{}
-	if _, err := io.Copy(io.MultiWriter(hash, crc), body); err != nil {
-		return nil, err
-	}
-	if crc.sum != body.Sum {
-		return nil, errSum
-	}
-	_, err := body.Seek(0, io.SeekStart)
-	return hash.Sum(nil), err
-}
 
 type crcWriter struct{ sum uint64 }
 

@@ -23,7 +23,7 @@ import (
 // proxy stands between a driver and MinIO, notes the requests, and spoils some of them.
 type proxy struct {
 	*httptest.Server
-	bucket string
+	opts Options // of a driver behind it
 
 	mu       sync.Mutex
 	requests []request
@@ -44,11 +44,14 @@ type fault struct {
 	do    func(w http.ResponseWriter, r *http.Request, forward http.Handler)
 }
 
+// impatience is the time-outs of a driver that shall meet them.
+const impatience = 300 * time.Millisecond
+
 // newProxy returns a proxy and a driver of a new bucket behind it.
-func newProxy(t *testing.T, change ...func(*Options)) (*proxy, *Driver) {
+func newProxy(t *testing.T) (*proxy, *Driver) {
 	t.Helper()
 	server := minio.Shared(t)
-	p := &proxy{bucket: server.Bucket(t)}
+	p := &proxy{opts: optionsFor(server, server.Bucket(t))}
 	target, err := url.Parse(server.Endpoint)
 	require.NoError(t, err)
 	forward := &httputil.ReverseProxy{
@@ -67,17 +70,32 @@ func newProxy(t *testing.T, change ...func(*Options)) (*proxy, *Driver) {
 		p.noteSize(line, body.count.Load())
 	}))
 	t.Cleanup(p.Close)
+	p.opts.Endpoint = p.URL
+	return p, p.open(t, func(*Options, *tuning) {})
+}
 
-	opts := optionsFor(server, p.bucket)
-	opts.Endpoint = p.URL
-	for _, c := range change {
-		c(&opts)
-	}
-	tune := tuning{minDelay: 2 * time.Millisecond, answerTimeout: 300 * time.Millisecond, copyTimeout: 10 * time.Second, stallTimeout: 300 * time.Millisecond}
+// open returns another driver behind the proxy.
+func (p *proxy) open(t *testing.T, change func(*Options, *tuning)) *Driver {
+	t.Helper()
+	opts, tune := p.opts, defaultTuning()
+	tune.minDelay = 2 * time.Millisecond
+	change(&opts, &tune)
 	d, err := newDriver(t.Context(), opts, tune)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, d.Close()) })
-	return p, d
+	return d
+}
+
+// openWith returns another driver, which has bodies verified by checksum.
+func (p *proxy) openWith(t *testing.T, checksum string) *Driver {
+	t.Helper()
+	return p.open(t, func(opts *Options, _ *tuning) { opts.Checksum = checksum })
+}
+
+// openImpatient returns another driver, which does not wait long.
+func (p *proxy) openImpatient(t *testing.T) *Driver {
+	t.Helper()
+	return p.open(t, func(_ *Options, tune *tuning) { tune.answerTimeout, tune.stallTimeout = impatience, impatience })
 }
 
 type countingBody struct {
@@ -93,7 +111,7 @@ func (b *countingBody) Read(p []byte) (int, error) {
 
 // note records a request and returns its place and what shall be done with it.
 func (p *proxy) note(r *http.Request) (int, func(http.ResponseWriter, *http.Request, http.Handler)) {
-	line := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/"+p.bucket)
+	line := r.Method + " " + strings.TrimPrefix(r.URL.Path, "/"+p.opts.Bucket)
 	query := r.URL.Query()
 	query.Del("x-id") // the SDK's name of the operation
 	if query.Has("uploadId") {

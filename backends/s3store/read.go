@@ -39,7 +39,7 @@ func (d *Driver) ReadRange(ctx context.Context, key, version string, off, n int6
 	body := &rangeBody{driver: d, key: key, body: out.Body, skip: off - first, left: n}
 	info, err := readInfo(key, out)
 	if err != nil {
-		return nil, backends.Info{}, errors.Join(d.fail(op, key, err), body.Close())
+		return nil, backends.Info{}, errors.Join(backends.NewError(op, key, backends.ErrUnknown, err), body.Close())
 	}
 	return body, info, nil
 }

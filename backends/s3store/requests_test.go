@@ -56,6 +56,11 @@ func TestRequests(t *testing.T) {
 			_, err := d.Put(ctx, "newer", body([]byte("x")), backends.WriteOptions{IfAbsent: true})
 			return err
 		}, []string{"PUT /newer"}},
+		{"put if absent, but it is there", func() error {
+			_, err := d.Put(ctx, "newer", body([]byte("x")), backends.WriteOptions{IfAbsent: true})
+			require.ErrorIs(t, err, backends.ErrExist)
+			return nil
+		}, []string{"PUT /newer", "HEAD /newer"}}, // it might be this very Put's own, from a try before
 		{"upload", func() error { return upload(2, some) }, []string{
 			"POST /large?uploads", "PUT /large?partNumber=1&uploadId=U", "PUT /large?partNumber=2&uploadId=U", "POST /large?uploadId=U"}},
 		{"append", func() error {
@@ -67,7 +72,10 @@ func TestRequests(t *testing.T) {
 		}, []string{
 			"HEAD /large", "POST /large?uploads", "PUT /large?partNumber=1&uploadId=U", "PUT /large?partNumber=2&uploadId=U", "POST /large?uploadId=U"}},
 		{"copy", func() error { _, err := d.Copy(ctx, "copy", small, backends.WriteOptions{}); return err }, []string{"PUT /copy"}},
-		{"set time", func() error { _, err := d.Copy(ctx, "small", small, some); return err }, []string{"HEAD /small", "PUT /small"}},
+		{"set time", func() error {
+			_, err := d.Copy(ctx, "small", backends.Info{Key: "small"}, some)
+			return err
+		}, []string{"HEAD /small", "PUT /small"}},
 		{"copy if absent", func() error {
 			_, err := d.Copy(ctx, "copied", empty, backends.WriteOptions{IfAbsent: true})
 			return err
@@ -133,7 +141,8 @@ func TestBodiesTravelOnceWithTheirSum(t *testing.T) {
 		checksum string
 		reads    int // of each body
 	}{{"", 1}, {ChecksumCRC64NVME, 1}, {ChecksumSHA256, 2}} {
-		p, d := newProxy(t, func(o *Options) { o.Checksum = c.checksum })
+		p, _ := newProxy(t)
+		d := p.openWith(t, c.checksum)
 		data := bytes.Repeat([]byte("x"), 3*mebi) // above the size from which leave is asked first
 		u, err := d.StartUpload(t.Context(), "part", backends.WriteOptions{})
 		require.NoError(t, err)
@@ -188,4 +197,59 @@ func TestWhatACompleteSays(t *testing.T) {
 	require.Equal(t, "FULL_OBJECT", complete.Get("X-Amz-Checksum-Type"))
 	require.Equal(t, "4", complete.Get("X-Amz-Mp-Object-Size"))
 	require.Equal(t, "*", complete.Get("If-None-Match"))
+}
+
+// TestPlainStore goes through what differs for a store that is not told of CRC64NVME.
+func TestPlainStore(t *testing.T) {
+	p, _ := newProxy(t)
+	d := p.openWith(t, ChecksumSHA256)
+	_, limits := d.Describe()
+	require.Equal(t, backends.NoChecksum, limits.Checksum)
+	plain := func(data []byte) backends.Body {
+		return backends.Body{ReadSeeker: bytes.NewReader(data), Size: int64(len(data))}
+	}
+	info, err := d.Put(t.Context(), "a", plain([]byte("small")), backends.WriteOptions{})
+	require.NoError(t, err)
+	require.False(t, info.HasSum)
+
+	big := bytes.Repeat([]byte("0123456789abcdef"), minPart/16)
+	for range 2 { // anew, then behind what is there
+		var opts backends.WriteOptions
+		if info.Size >= minPart {
+			opts.Base, opts.BaseSize = &info, info.Size
+		}
+		u, err := d.StartUpload(t.Context(), "a", opts)
+		require.NoError(t, err)
+		part, err := u.PutPart(t.Context(), 1, plain(big))
+		require.NoError(t, err)
+		u, err = d.ResumeUpload(t.Context(), "a", u.ID(), opts)
+		require.NoError(t, err)
+		parts, err := u.Parts(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []backends.Part{part}, parts)
+		info, err = u.Commit(t.Context(), parts, backends.CommitOptions{Size: opts.BaseSize + part.Size})
+		require.NoError(t, err)
+		require.False(t, info.HasSum)
+	}
+	require.Equal(t, append(big, big...), read(t, d, "a"))
+	require.NoError(t, d.Delete(t.Context(), []string{"a", "b"}))
+	for _, r := range p.seen() {
+		if r.line == "POST ?delete" {
+			require.NotEmpty(t, r.header.Get("Content-Md5"))
+		} else {
+			require.NotContains(t, fmt.Sprint(r.header), "Crc64nvme", r.line)
+		}
+	}
+}
+
+// TestMangledUploadID gives back what a journal might hold after a disk has failed.
+func TestMangledUploadID(t *testing.T) {
+	_, d := newProxy(t)
+	u, err := d.StartUpload(t.Context(), "a", backends.WriteOptions{})
+	require.NoError(t, err)
+	for _, id := range []backends.UploadID{"", "x", "1.2.3", "x" + u.ID(), "-" + u.ID(), "1" + u.ID(), u.ID() + "x"} {
+		_, err := d.ResumeUpload(t.Context(), "a", id, backends.WriteOptions{})
+		require.ErrorIs(t, err, backends.ErrUploadGone, "%q", id)
+	}
+	require.NoError(t, u.Abort(t.Context()))
 }

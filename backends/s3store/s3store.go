@@ -43,9 +43,9 @@ const (
 // Driver is one bucket. It is made by New and holds one client and its connections, which all
 // sessions share.
 type Driver struct {
-	opts    Options
-	client  *s3.Client
-	clients clients
+	opts   Options
+	client *s3.Client
+	pools  pools
 }
 
 var _ backends.Driver = (*Driver)(nil)
@@ -60,13 +60,13 @@ func newDriver(ctx context.Context, opts Options, tune tuning) (*Driver, error) 
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	client, clients, err := connect(ctx, opts, tune)
+	client, pools, err := connect(ctx, opts, tune)
 	if err != nil {
 		return nil, err
 	}
 	found := client.Options() // where opts left it to the SDK's configuration
 	opts.Region, opts.Endpoint = found.Region, aws.ToString(found.BaseEndpoint)
-	return &Driver{opts: opts, client: client, clients: clients}, nil
+	return &Driver{opts: opts, client: client, pools: pools}, nil
 }
 
 // Describe implements backends.Driver.
@@ -86,7 +86,7 @@ func (d *Driver) Describe() (backends.Caps, backends.Limits) {
 			MinBase:     minPart,
 			MaxKey:      maxKey,
 			DeleteBatch: maxPage,
-			Checksum:    backends.CRC64NVME,
+			Checksum:    d.checksum(),
 		}
 }
 
@@ -98,7 +98,7 @@ func (d *Driver) Move(_ context.Context, dst string, _ backends.Info, _ backends
 
 // Close implements backends.Driver.
 func (d *Driver) Close() error {
-	d.clients.close()
+	d.pools.close()
 	return nil
 }
 

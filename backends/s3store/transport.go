@@ -22,9 +22,9 @@ const (
 	copyTimeout = 5 * time.Minute
 	// stallTimeout is for the next bytes of a body, in either direction.
 	stallTimeout = time.Minute
-	// continueTimeout is how long a large body waits for the store's leave to be sent. A store
-	// that does not know of "100-continue" gets it then.
-	continueTimeout = time.Second
+	// continueTimeout is how long a large body waits for the store's leave to be sent: a round
+	// trip to another continent. A store that does not know of "100-continue" gets it then.
+	continueTimeout = 300 * time.Millisecond
 	// idleTimeout is below the time after which stores and load balancers drop a connection.
 	idleTimeout = 50 * time.Second
 
@@ -50,22 +50,22 @@ func defaultTuning() tuning {
 	return tuning{minDelay: minDelay, answerTimeout: answerTimeout, copyTimeout: copyTimeout, stallTimeout: stallTimeout}
 }
 
-// clients are the connections of a store: one pool for all that is answered at once, and one
-// for what takes the store long.
-type clients struct {
+// pools are the connections of a store: one pool for all that is answered at once, and one for
+// what takes the store long.
+type pools struct {
 	quick, patient *httpClient
 }
 
-func newClients(tune tuning, roots *x509.CertPool) clients {
-	return clients{
+func newPools(tune tuning, roots *x509.CertPool) pools {
+	return pools{
 		quick:   newHTTPClient(tune.answerTimeout, tune.stallTimeout, roots),
 		patient: newHTTPClient(tune.copyTimeout, tune.stallTimeout, roots),
 	}
 }
 
-func (c clients) close() {
-	c.quick.transport.CloseIdleConnections()
-	c.patient.transport.CloseIdleConnections()
+func (p pools) close() {
+	p.quick.transport.CloseIdleConnections()
+	p.patient.transport.CloseIdleConnections()
 }
 
 // httpClient is what the SDK sends requests with. It follows no redirect: the signature

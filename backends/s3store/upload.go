@@ -123,10 +123,11 @@ func (d *Driver) ResumeUpload(ctx context.Context, key string, id backends.Uploa
 	if err != nil {
 		return nil, d.fail(op, key, err)
 	}
-	if len(stored) < pieces {
-		return nil, backends.NewError(op, key, backends.ErrUploadGone, errors.New("its beginning is missing"))
-	}
-	for _, part := range stored[:pieces] {
+	for i := range pieces {
+		if i == len(stored) || aws.ToInt32(stored[i].PartNumber) != int32(i+1) {
+			return nil, backends.NewError(op, key, backends.ErrUploadGone, errors.New("its beginning is missing"))
+		}
+		part := stored[i]
 		u.pieces = append(u.pieces, types.CompletedPart{PartNumber: part.PartNumber, ETag: part.ETag})
 		u.size += aws.ToInt64(part.Size)
 	}
@@ -149,7 +150,8 @@ func (u *upload) parse(id backends.UploadID) (pieces int, err error) {
 		return 0, errors.New("not an upload of this store")
 	}
 	u.declared, u.token, u.id = fields[1] == ChecksumCRC64NVME, fields[2], fields[3]
-	return strconv.Atoi(fields[0])
+	count, err := strconv.ParseUint(fields[0], 10, 16)
+	return int(count), err
 }
 
 // PutPart implements backends.Upload.
@@ -162,7 +164,7 @@ func (u *upload) PutPart(ctx context.Context, number int, body backends.Body) (b
 	if number < 1 || stored > maxNumber {
 		return backends.Part{}, backends.NewError(op, u.key, backends.ErrInvalid, nil)
 	}
-	crc, verify, err := verified(body, u.declared)
+	crc, verify, err := d.verified(body, u.declared)
 	if err != nil {
 		return backends.Part{}, d.fail(op, u.key, err)
 	}

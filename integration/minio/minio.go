@@ -36,7 +36,7 @@ const BinaryEnv = "TIDEGATE_TEST_MINIO"
 
 const (
 	accessKey = "tidegate"
-	secretKey = "tidegate-test-secret" //nolint:gosec // opens a store on loopback that lives as long as a test
+	secretKey = "tidegate-test-secret"
 	// Region is what every server calls its own.
 	Region = "us-east-1"
 
