@@ -253,3 +253,10 @@ func TestQuickStart(t *testing.T) {
 	require.Contains(t, out.String(), "\n  echo hello | curl -T - ftp://tidegate:"+password+"@127.0.0.1:2121/hello.txt\n")
 	require.Contains(t, out.String(), "./tidegate-data/hello.txt")
 }
+
+func TestQuickStartExplainsATakenAddress(t *testing.T) {
+	require.NoError(t, explainTaken(nil))
+	require.Equal(t, io.EOF, explainTaken(io.EOF))
+	err := explainTaken(fmt.Errorf("listen: %w", syscall.EADDRINUSE))
+	require.ErrorContains(t, err, "Another program serves 127.0.0.1:2121 already.")
+}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/gateway/auth"
@@ -51,4 +53,13 @@ It is then ./%[4]s/hello.txt. User %[2]s and password %[3]s are good for this ru
 Ctrl-C ends it. Your own configuration: tidegate serve --config tidegate.yaml
 
 `, quickStartAddress, quickStartUser, password, quickStartFolder)
+}
+
+// explainTaken adds to an error of a quick start what to do about a taken address: there is no
+// configuration yet to look it up in.
+func explainTaken(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w\nAnother program serves %s already. End it, or choose another address in a configuration", err, quickStartAddress)
+	}
+	return err
 }

@@ -42,7 +42,7 @@ func serveQuickStart(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return serve(cmd, c, func() { greet(cmd.OutOrStdout(), password) })
+	return explainTaken(serve(cmd, c, func() { greet(cmd.OutOrStdout(), password) }))
 }
 
 // serve runs a gateway until it is told to end, or fails. It calls started once clients can
