@@ -2,6 +2,7 @@ package s3store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -67,7 +68,7 @@ func (u *upload) completed(parts []backends.Part, size int64) ([]types.Completed
 	}
 	switch {
 	case len(completed) == 0:
-		return nil, fmt.Errorf("no parts")
+		return nil, errors.New("no parts")
 	case total != size:
 		return nil, fmt.Errorf("parts of %d bytes together, not %d", total, size)
 	}

@@ -6,6 +6,10 @@
 // read twice, and a retry rewinds. What a vendor leaves out or gets wrong is worked around in
 // one place each: conditional copies (copy.go), lost answers (resolve.go), ranges at the end
 // of an object (read.go), parts taken from other objects (upload.go).
+//
+// It uses the rights s3:ListBucket on the bucket and s3:GetObject, s3:PutObject,
+// s3:DeleteObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on its objects. For
+// a drop box that can only be written to, PutObject and AbortMultipartUpload are enough.
 package s3store
 
 import (
