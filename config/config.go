@@ -70,7 +70,7 @@ func (c *Config) NeedsCertificate() bool {
 
 // Passive says where passive data connections are accepted.
 type Passive struct {
-	// The ports to choose from. Not given: any free port.
+	// The ports to choose from; every data connection takes one while it lasts. Not given: any free port.
 	Ports PortRange `key:"ports"`
 	// The IPv4 address that PASV tells, where it differs from the one that the client connected to, as behind NAT.
 	PublicAddress netip.Addr `key:"public_address"`
@@ -147,7 +147,7 @@ type Store struct {
 	Bucket string `key:"bucket" only:"s3"`
 	// URL of a store other than AWS, as http://127.0.0.1:9000.
 	Endpoint Endpoint `key:"endpoint" only:"s3"`
-	// The region. Not given: as the AWS tools find it.
+	// The region. Not given: as the AWS tools find it, and us-east-1 where there is an endpoint.
 	Region string `key:"region" only:"s3"`
 	// Whether the bucket is in the path of requests and not in the host name. MinIO needs it.
 	PathStyle bool `key:"path_style" only:"s3" default:"false"`

@@ -31,7 +31,7 @@ func (formats) Decoder(format string) (viper.Decoder, error) {
 	case "toml":
 		return decoderFunc(decodeTOML), nil
 	}
-	return nil, viper.UnsupportedConfigError(format)
+	return nil, errors.New("expected a name that ends in .yaml, .yml, .toml or .json")
 }
 
 // decoderFunc is a viper.Decoder of a function that returns the top level.

@@ -60,6 +60,9 @@ func readLayer(layers *viper.Viper, file string) error {
 		return err
 	}
 	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(file)), ".")
+	if _, err := (formats{}).Decoder(format); err != nil {
+		return err
+	}
 	layers.SetConfigType(format)
 	return layers.ReadConfig(bytes.NewReader(text))
 }

@@ -181,8 +181,8 @@ func TestUnreadableFiles(t *testing.T) {
 		"half a json document":      {"a.json", `{"memory": `, "at byte"},
 		"alias inside itself":       {"a.yaml", "users: &a [*a]\n", "contains itself"},
 		"no keys":                   {"a.yaml", "- a\n", "keys at the top level"},
-		"a format that is not read": {"a.ini", "memory = 64MiB", "ini"},
-		"no format":                 {"tidegate", "memory: 64MiB", "config type"},
+		"a format that is not read": {"a.ini", "memory = 64MiB", "ends in .yaml, .yml, .toml or .json"},
+		"no format":                 {"tidegate", "memory: 64MiB", "ends in .yaml, .yml, .toml or .json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := write(t, test.file, test.text)
