@@ -29,7 +29,7 @@ const (
 // Client is one FTP client: a control connection and at most one data connection. It does what
 // it is told and nothing more. It is for tests: every call has a deadline, and it notices what
 // clients forgive, such as a line that does not end in CR LF or TLS that ends without
-// close_notify.
+// close_notify. One goroutine may send while another reads.
 type Client struct {
 	control link
 	lines   *bufio.Reader
@@ -39,36 +39,6 @@ type Client struct {
 	target netip.AddrPort // where PASV or EPSV pointed
 	active *net.TCPListener
 	data   link
-}
-
-// link is a TCP connection that may have turned to TLS.
-type link struct {
-	net.Conn // what to read and write: raw or TLS
-	raw      *rawConn
-	timeout  time.Duration // of one step
-}
-
-// arm gives the next step its time.
-func (l *link) arm() { l.SetDeadline(time.Now().Add(l.timeout)) }
-
-// rawConn remembers whether its peer has ended the TCP stream, because crypto/tls does not tell
-// that from close_notify.
-type rawConn struct {
-	*net.TCPConn
-	ended bool
-}
-
-func (c *rawConn) Read(p []byte) (int, error) {
-	n, err := c.TCPConn.Read(p)
-	if errors.Is(err, io.EOF) {
-		c.ended = true
-	}
-	return n, err
-}
-
-func (c *Client) newLink(conn net.Conn) link {
-	raw := &rawConn{TCPConn: conn.(*net.TCPConn)}
-	return link{Conn: raw, raw: raw, timeout: c.timeout}
 }
 
 // Dial connects to a server. config is used by StartTLS and StartDataTLS and may be nil.
@@ -82,7 +52,7 @@ func dial(address string, config *tls.Config, timeout time.Duration) (*Client, e
 	if err != nil {
 		return nil, err
 	}
-	c.control = c.newLink(conn)
+	c.control = newLink(conn, c.timeout)
 	c.lines = bufio.NewReader(c.control)
 	return c, nil
 }
@@ -99,12 +69,6 @@ func (c *Client) dialFrom(local, address string) (net.Conn, error) {
 // Send writes bytes to the control connection, as they are and in one write.
 func (c *Client) Send(p []byte) error {
 	return c.control.send(p)
-}
-
-func (l *link) send(p []byte) error {
-	l.arm()
-	_, err := l.Write(p)
-	return err
 }
 
 // ReadBytes reads n bytes of the control connection as they are.
@@ -237,16 +201,6 @@ func (c *Client) StartTLS(version uint16) error {
 	return nil
 }
 
-func (l *link) startTLS(config *tls.Config) error {
-	l.arm()
-	conn := tls.Client(l.raw, config)
-	if err := conn.HandshakeContext(context.Background()); err != nil {
-		return err
-	}
-	l.Conn = conn
-	return nil
-}
-
 // StopTLS waits for the server's close_notify on the control connection, answers it and goes on
 // in clear.
 func (c *Client) StopTLS() error {
@@ -279,157 +233,14 @@ func (c *Client) ReadEnd() error {
 	return c.control.closeNotified()
 }
 
-// closeNotified fails if the link is in TLS and has ended without close_notify.
-func (l *link) closeNotified() error {
-	if _, ok := l.Conn.(*tls.Conn); ok && l.raw.ended {
-		return errors.New("TLS ended without close_notify")
-	}
-	return nil
-}
-
 // Reset ends the control connection by RST.
 func (c *Client) Reset() error { return c.control.reset() }
-
-func (l *link) reset() error {
-	if err := l.raw.SetLinger(0); err != nil {
-		return err
-	}
-	return l.raw.Close()
-}
-
-// Listen opens a port for active mode and returns its address.
-func (c *Client) Listen() (netip.AddrPort, error) {
-	if c.active != nil {
-		c.active.Close()
-	}
-	own := c.control.LocalAddr().(*net.TCPAddr)
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: own.IP})
-	if err != nil {
-		return netip.AddrPort{}, err
-	}
-	c.active = l
-	return l.Addr().(*net.TCPAddr).AddrPort(), nil
-}
-
-// Connect makes the data connection to where PASV or EPSV pointed, from a local IP address, any
-// if it is "".
-func (c *Client) Connect(from string) error {
-	if !c.target.IsValid() {
-		return errors.New("no 227 or 229 has named a port")
-	}
-	conn, err := c.dialFrom(from, c.target.String())
-	if err != nil {
-		return err
-	}
-	c.data = c.newLink(conn)
-	return nil
-}
-
-// Accept takes the data connection of the server in active mode.
-func (c *Client) Accept() error {
-	if c.active == nil {
-		return errors.New("no port was opened")
-	}
-	if err := c.active.SetDeadline(time.Now().Add(c.timeout)); err != nil {
-		return err
-	}
-	conn, err := c.active.Accept()
-	if err != nil {
-		return err
-	}
-	c.active.Close()
-	c.active = nil
-	c.data = c.newLink(conn)
-	return nil
-}
-
-// StartDataTLS makes the handshake on the data connection, as the TLS client in active mode too
-// (RFC 4217 §7).
-func (c *Client) StartDataTLS() error { return c.data.startTLS(c.tls) }
-
-// Data returns the data connection, nil if there is none: a *tls.Conn after StartDataTLS.
-func (c *Client) Data() net.Conn { return c.data.Conn }
 
 // Control returns the control connection: a *tls.Conn after StartTLS.
 func (c *Client) Control() net.Conn { return c.control.Conn }
 
-// WriteData writes to the data connection.
-func (c *Client) WriteData(p []byte) error {
-	return c.data.send(p)
-}
-
-// ReadData reads n bytes from the data connection.
-func (c *Client) ReadData(n int) ([]byte, error) {
-	c.data.arm()
-	p := make([]byte, n)
-	n, err := io.ReadFull(c.data, p)
-	return p[:n], err
-}
-
-// ReadDataToEnd reads what is left on the data connection and closes it. It fails unless the
-// connection ended in good order: FIN, and close_notify before it under TLS.
-func (c *Client) ReadDataToEnd() ([]byte, error) {
-	defer c.dropData()
-	c.data.arm()
-	p, err := io.ReadAll(c.data)
-	if err != nil {
-		return p, err
-	}
-	return p, c.data.closeNotified()
-}
-
-// CloseData ends the data connection in good order. Under TLS it waits for the server's end, so
-// that no unread bytes turn the FIN to an RST. The server may have ended the connection before.
-func (c *Client) CloseData() error {
-	conn, ok := c.data.Conn.(*tls.Conn)
-	if !ok {
-		defer c.dropData()
-		return c.data.Close()
-	}
-	_ = conn.CloseWrite()
-	return c.CutData()
-}
-
-// CutData ends the data connection with a FIN, under TLS without close_notify. It waits for the
-// server's end, and the server may have been the first.
-func (c *Client) CutData() error {
-	defer c.dropData()
-	_ = c.data.raw.CloseWrite()
-	return waitGone(&c.data, c.data.raw)
-}
-
-// ResetData ends the data connection by RST.
-func (c *Client) ResetData() error {
-	defer c.dropData()
-	return c.data.reset()
-}
-
-// WaitDataGone waits for the data connection to end in whatever way.
-func (c *Client) WaitDataGone() error {
-	defer c.dropData()
-	return waitGone(&c.data, c.data)
-}
-
 // WaitGone waits for the control connection to end in whatever way.
-func (c *Client) WaitGone() error { return waitGone(&c.control, c.lines) }
-
-func waitGone(l *link, r io.Reader) error {
-	l.arm()
-	_, err := io.Copy(io.Discard, r)
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return err
-	}
-	return nil
-}
-
-// dropData closes the data connection, if there is one, and forgets it.
-func (c *Client) dropData() {
-	if c.data.Conn != nil {
-		net.Conn(c.data.raw).Close()
-		c.data = link{}
-	}
-}
+func (c *Client) WaitGone() error { return c.control.waitGone(c.lines) }
 
 // Close drops all connections. It may be called again.
 func (c *Client) Close() {
