@@ -22,6 +22,7 @@ type command struct {
 	refusesArg     bool
 	beforeLogin    bool
 	duringTransfer bool // answered at once while a transfer runs; others wait for its end
+	keepsRestart   bool // REST before it is still good behind it
 
 	// available is nil, or tells whether this session has what the command needs.
 	available func(s *session) bool
@@ -75,6 +76,9 @@ func (s *session) handle(l line) (reply, error) {
 	cmd, err := s.admits(l)
 	if err != nil {
 		return reply{}, err
+	}
+	if cmd.keepsRestart {
+		s.once.restart = s.before.restart
 	}
 	if cmd.open == nil {
 		return cmd.run(s, s.ctx, l.arg)

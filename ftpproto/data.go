@@ -12,12 +12,14 @@ import (
 	"time"
 )
 
+// The commands that prepare a transfer's data connection belong to that transfer: some clients
+// send REST before them. To forget it would put the rest of a file in the place of the whole.
 func dataCommands() []command {
 	return []command{
-		{verb: "PORT", syntax: "<h1,h2,h3,h4,p1,p2>", run: (*session).port, needsArg: true},
-		{verb: "EPRT", syntax: "|<family>|<address>|<port>|", run: (*session).eprt, needsArg: true, features: feature("EPRT")},
-		{verb: "PASV", run: (*session).pasv},
-		{verb: "EPSV", syntax: "[1|2|ALL]", run: (*session).epsv, features: feature("EPSV")},
+		{verb: "PORT", syntax: "<h1,h2,h3,h4,p1,p2>", run: (*session).port, needsArg: true, keepsRestart: true},
+		{verb: "EPRT", syntax: "|<family>|<address>|<port>|", run: (*session).eprt, needsArg: true, keepsRestart: true, features: feature("EPRT")},
+		{verb: "PASV", run: (*session).pasv, keepsRestart: true},
+		{verb: "EPSV", syntax: "[1|2|ALL]", run: (*session).epsv, keepsRestart: true, features: feature("EPSV")},
 	}
 }
 
