@@ -24,8 +24,8 @@ func TestServeWithoutConfiguration(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = out, out
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
-		cmd.Process.Kill() //nolint:errcheck // it may have ended
-		cmd.Wait()         //nolint:errcheck // killed
+		cmd.Process.Kill()
+		cmd.Wait()
 	})
 
 	curlLine := regexp.MustCompile(`(?m)^\s*(.*curl .*)$`)

@@ -131,7 +131,7 @@ func (g *gateway) start(args ...string) {
 		close(g.exited)
 	}()
 	g.t.Cleanup(func() {
-		g.cmd.Process.Kill() //nolint:errcheck // it may have ended
+		g.cmd.Process.Kill()
 		<-g.exited
 		if g.t.Failed() {
 			g.t.Logf("log of the gateway:\n%s", g.log)
@@ -203,7 +203,7 @@ func (g *gateway) ready() int {
 		return 0
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, resp.Body) //nolint:errcheck // only the status matters
+	io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode
 }
 

@@ -69,7 +69,7 @@ func requireStoreDown(t *testing.T, g *gateway) {
 		code, text, err = c.text.ReadResponse(0)
 		require.NoError(t, err)
 	}
-	require.True(t, code == 451, "%d %s", code, text)
+	require.Equal(t, 451, code, text)
 
 	require.Eventually(t, func() bool {
 		return strings.Contains(g.log.String(), "lake") && g.ready() == http.StatusServiceUnavailable
