@@ -66,9 +66,9 @@ func (s *session) openData(t *transfer) (*dataConn, error) {
 	if err != nil {
 		return nil, NewError(425, "Can't open data connection.", err)
 	}
-	wire := &wire{TCPConn: tcp, stall: s.opts.Timeouts.Stall}
+	wire := &wire{TCPConn: tcp, stall: s.opts.Timeouts.Stall, lastAt: time.Now()}
 	d := &dataConn{wire: wire, stream: wire, ctx: t.ctx, moved: &t.moved,
-		spare: s.server.buffers, settle: settleTime(tcp)}
+		spare: s.server.buffers, network: roundTripSettle(tcp)}
 	d.stop = context.AfterFunc(t.ctx, func() { _ = tcp.Close() })
 	if s.protected {
 		if d.tls, err = s.handshake(t.ctx, wire, s.dataTLS); err != nil {
@@ -88,15 +88,28 @@ type wire struct {
 	stall   time.Duration
 	ended   bool // the peer's FIN was read
 	endedAt time.Time
+	lastAt  time.Time // when bytes were read last; at first, when it was opened
 }
 
 func (w *wire) Read(p []byte) (int, error) {
 	_ = w.SetReadDeadline(time.Now().Add(w.stall))
 	n, err := w.TCPConn.Read(p)
+	if n > 0 {
+		w.lastAt = time.Now()
+	}
 	if err == io.EOF { //nolint:errorlint // a net.Conn returns it bare, and so must this one
 		w.ended, w.endedAt = true, time.Now()
 	}
 	return n, err
+}
+
+// end returns when the peer ended its side, and how long it had been silent before. A peer that
+// said close_notify has ended without a FIN, and behind its last byte.
+func (w *wire) end() (at time.Time, silence time.Duration) {
+	if !w.ended {
+		return time.Now(), 0
+	}
+	return w.endedAt, w.endedAt.Sub(w.lastAt)
 }
 
 func (w *wire) Write(p []byte) (int, error) {
@@ -118,8 +131,9 @@ type dataConn struct {
 	stop   func() bool // ends the watch on ctx
 	moved  *atomic.Int64
 	spare  *bufferPool
-	settle time.Duration // see settleTime
 	err    error
+
+	network time.Duration // see roundTripSettle
 }
 
 // maxWrite is how much may be under way to the client in one write: the stall limit is for

@@ -132,8 +132,25 @@ func TestDataConnTellsTheCause(t *testing.T) {
 }
 
 func TestSettleTime(t *testing.T) {
+	const ms = time.Millisecond
+	for _, tt := range []struct {
+		name                   string
+		network, took, silence time.Duration
+		want                   time.Duration
+	}{
+		{"a small file at once", 2 * ms, 5 * ms, 0, 2*ms + 100*time.Microsecond},
+		{"a second of data", 2 * ms, 1000 * ms, 0, 22 * ms},
+		{"silent before its end", 2 * ms, 1000 * ms, 20 * ms, 42 * ms},
+		{"a far client", 60 * ms, 300 * ms, 0, 66 * ms},
+		{"never too long", 2 * ms, time.Hour, time.Minute, maxSettle},
+	} {
+		require.Equal(t, tt.want, settleTime(tt.network, tt.took, tt.silence), tt.name)
+	}
+}
+
+func TestRoundTripSettle(t *testing.T) {
 	d, client := dataPair(t.Context(), t, time.Minute)
-	settle := settleTime(d.wire.TCPConn)
+	settle := roundTripSettle(d.wire.TCPConn)
 	require.GreaterOrEqual(t, settle, minSettle)
 	require.LessOrEqual(t, settle, maxSettle)
 	require.True(t, peerOpen(d.wire.TCPConn))

@@ -104,17 +104,14 @@ func (u *upload) receive(t *transfer, f File) error {
 	if err != nil {
 		return err
 	}
-	ended := time.Now()
-	if t.conn.wire.ended {
-		ended = t.conn.wire.endedAt
-	}
+	ended, silence := t.conn.wire.end()
 	// ftplib waits for our close_notify before it looks for the reply. Whether a client is still
 	// there to read it says nothing about the upload.
 	_ = t.conn.finish()
 	if t.moved.Load()+u.opts.Offset < u.announced {
 		return NewError(451, "Fewer bytes came than ALLO announced.", nil)
 	}
-	return t.settle(time.Until(ended.Add(t.conn.settle)))
+	return t.settle(time.Until(ended.Add(settleTime(t.conn.network, ended.Sub(t.began), silence))))
 }
 
 // abort ends f without publishing it. The client may have gone: t's context does not count.
