@@ -11,8 +11,10 @@ type buffer struct {
 	memory   *Memory
 	checksum Checksum
 	held     holding
-	limit    int64 // bytes it may grow to
-	initial  bool  // of the first part of a transfer
+	limit    int64  // bytes it may grow to
+	enough   int64  // bytes with which it is sent rather than waiting for memory; at most limit
+	initial  bool   // of the first part of a transfer
+	speed    *speed // of the client that fills it
 
 	chunks []*chunk
 	size   int64
@@ -21,13 +23,13 @@ type buffer struct {
 
 func (b *buffer) full() bool { return b.size == b.limit }
 
-// room returns where the next bytes may be put; it is not empty unless b is full. It waits
-// for memory.
+// room returns where the next bytes may be put. It waits for memory. It returns nil if b is to
+// be sent before there are more: it is full, or it is enough and memory is short.
 func (b *buffer) room(ctx context.Context) ([]byte, error) {
 	used := int(b.size % chunkSize)
 	if used == 0 && int64(len(b.chunks))*chunkSize == b.size && !b.full() {
 		c, err := b.more(ctx)
-		if err != nil {
+		if c == nil {
 			return nil, err
 		}
 		b.chunks = append(b.chunks, c)
@@ -43,7 +45,11 @@ func (b *buffer) more(ctx context.Context) (*chunk, error) {
 	if b.initial && len(b.chunks) == 0 {
 		return b.memory.first(&b.held), nil
 	}
-	return b.memory.next(ctx, &b.held, b.limit-b.size, b.initial)
+	return b.memory.next(ctx, &b.held, demand{
+		need:  max(b.enough-b.size, 0),
+		first: b.initial,
+		pace:  b.speed.pace(b.limit - b.size),
+	})
 }
 
 // fill says that the first n bytes of room were put there.

@@ -12,7 +12,7 @@ import (
 // filled returns a buffer of data that came in pieces of step bytes.
 func filled(t *testing.T, data []byte, step int) *buffer {
 	t.Helper()
-	b := &buffer{memory: NewMemory(DefaultMemory), checksum: CRC64NVME, limit: int64(len(data)), initial: true}
+	b := &buffer{memory: NewMemory(DefaultMemory), checksum: CRC64NVME, limit: int64(len(data)), enough: int64(len(data)), initial: true, speed: &speed{}}
 	for rest := data; len(rest) > 0; {
 		room, err := b.room(t.Context())
 		require.NoError(t, err)
@@ -61,14 +61,14 @@ func TestBufferGivesBackWhatItWasGiven(t *testing.T) {
 }
 
 func TestBufferTakesNoMoreThanItNeeds(t *testing.T) {
-	b := &buffer{memory: NewMemory(DefaultMemory), checksum: CRC64NVME, limit: defaultPartSize, initial: true}
+	b := &buffer{memory: NewMemory(DefaultMemory), checksum: CRC64NVME, limit: defaultPartSize, enough: defaultPartSize, initial: true, speed: &speed{}}
 	for range 200 << 10 / 4096 { // a file of 200 KiB, in packets
 		room, err := b.room(t.Context())
 		require.NoError(t, err)
 		b.fill(room, 4096)
 	}
 	require.Len(t, b.chunks, 4)
-	require.Equal(t, int64(256<<10), b.held.small+b.held.parts)
+	require.Equal(t, int64(256<<10), b.held.small)
 	b.release()
 }
 

@@ -59,7 +59,7 @@ func (s *Store) Create(ctx context.Context, key string, opts CreateOptions) (*Wr
 
 // newWriter returns a Writer of a whole new object.
 func (s *Store) newWriter(ctx context.Context, key string, must conditions) *Writer {
-	w := &Writer{store: s, key: key, max: s.plan.reach, hasSum: s.limits.Checksum != NoChecksum}
+	w := &Writer{store: s, key: key, max: s.plan.reach, spare: s.plan.spare, hasSum: s.limits.Checksum != NoChecksum}
 	w.must, w.write = s.divide(must)
 	w.write.ContentType = contentType(key)
 	w.ctx, w.cancel = context.WithCancelCause(ctx)

@@ -8,11 +8,14 @@ const ChunkSize = chunkSize
 // NewTinyMemory is NewMemory without its least budget.
 func NewTinyMemory(bytes int64) *Memory { return newMemory(bytes) }
 
-// Free returns the bytes left of the share for small objects and of that for parts.
+// Free returns the bytes left of the quarter for small objects and of those for parts.
 func (m *Memory) Free() (small, parts int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.smallFree, m.partsFree
+	for _, free := range m.partsFree {
+		parts += free
+	}
+	return m.smallFree, parts
 }
 
 // RequireAllFree fails unless all of the budget has been given back.

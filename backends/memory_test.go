@@ -2,13 +2,15 @@ package backends
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 )
 
-// tiny is a budget of 16 chunks: 4 for small objects, 12 for parts, of which the largest has 4.
+// tiny is a budget of 16 chunks in quarters of 4: for small objects, for all parts, for the turns
+// of fast uploads, for those of slow ones.
 func tiny() *Memory { return newMemory(16 * chunkSize) }
 
 // taker is a part that is filled chunk by chunk.
@@ -16,19 +18,33 @@ type taker struct {
 	t      *testing.T
 	memory *Memory
 	held   holding
-	lacks  int64 // bytes to be full
+	lacks  int64 // bytes to be sent
 	first  bool
+	pace   pace
 }
 
-func (m *Memory) taker(t *testing.T, chunks int, first bool) *taker {
+func (m *Memory) taker(t *testing.T, chunks int, p pace) *taker {
 	t.Helper()
-	return &taker{t: t, memory: m, lacks: int64(chunks) * chunkSize, first: first}
+	return &taker{t: t, memory: m, lacks: int64(chunks) * chunkSize, pace: p}
+}
+
+func (p *taker) ofSmallObject() *taker {
+	p.first = true
+	return p
+}
+
+func (p *taker) next(ctx context.Context) (*chunk, error) {
+	c, err := p.memory.next(ctx, &p.held, demand{need: p.lacks, first: p.first, pace: p.pace})
+	if c != nil {
+		p.lacks = max(p.lacks-chunkSize, 0)
+	}
+	return c, err
 }
 
 func (p *taker) take(ctx context.Context) error {
-	_, err := p.memory.next(ctx, &p.held, p.lacks, p.first)
-	if err == nil {
-		p.lacks -= chunkSize
+	c, err := p.next(ctx)
+	if err == nil && c == nil {
+		return errors.New("to be sent")
 	}
 	return err
 }
@@ -76,8 +92,22 @@ func (m *Memory) requireAllFree(t *testing.T, budget int64) {
 	t.Helper()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	require.Equal(t, budget, m.smallFree+m.partsFree)
-	require.Empty(t, m.turns)
+	require.Equal(t, m.largest, m.smallFree)
+	for _, free := range m.partsFree {
+		require.Equal(t, m.largest, free)
+	}
+	require.Equal(t, budget, 4*m.largest)
+	require.Empty(t, m.turns[fast])
+	require.Empty(t, m.turns[slow])
+}
+
+// releaseAll ends the test: all is given back.
+func (m *Memory) releaseAll(t *testing.T, parts ...*taker) {
+	t.Helper()
+	for _, p := range parts {
+		m.release(&p.held)
+	}
+	m.requireAllFree(t, 16*chunkSize)
 }
 
 func TestFirstChunkIsAlwaysGranted(t *testing.T) {
@@ -86,109 +116,159 @@ func TestFirstChunkIsAlwaysGranted(t *testing.T) {
 	for i := range held {
 		require.NotNil(t, m.first(&held[i]))
 	}
+	small := m.taker(t, 4, fast).ofSmallObject().mustTake(2)
+	require.Equal(t, int64(2*chunkSize), small.held.small, "first chunks leave half to small objects")
 	for i := range held {
 		m.release(&held[i])
 	}
-	m.requireAllFree(t, 16*chunkSize)
+	m.releaseAll(t, small)
 }
 
 func TestSmallObjectsPassThoseThatWaitForTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := tiny()
-		large := []*taker{m.taker(t, 4, false), m.taker(t, 4, false), m.taker(t, 4, false)}
+		large := []*taker{m.taker(t, 4, fast), m.taker(t, 4, fast), m.taker(t, 4, fast)}
 		for _, p := range large {
 			p.mustTake(4)
 		}
-		queued := m.taker(t, 4, false)
+		queued := m.taker(t, 4, fast)
 		turn := queued.waits(t.Context())
-		small := m.taker(t, 4, true).mustTake(4) // from their own share
+		small := m.taker(t, 4, fast).ofSmallObject().mustTake(4)
 		requireWaiting(t, turn)
 		m.release(&small.held)
-		requireWaiting(t, turn) // not from that share
+		requireWaiting(t, turn) // not from that quarter
 		m.release(&large[0].held)
 		requireServed(t, turn)
-		for _, p := range []*taker{large[1], large[2], queued} {
-			m.release(&p.held)
-		}
-		m.requireAllFree(t, 16*chunkSize)
+		m.releaseAll(t, large[1], large[2], queued)
 	})
 }
 
-func TestAPartOfTheLargestSizeStaysInReserve(t *testing.T) {
+func TestSlowOnesLeaveHalfOfTheSmallQuarter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := tiny()
-		slow := m.taker(t, 4, false).mustTake(2)
-		others := m.taker(t, 4, false).mustTake(4)
-		more := m.taker(t, 4, false).mustTake(2) // 8 of 12 are held, 4 in reserve
-		lent := m.taker(t, 4, false).mustTake(1) // takes all of the reserve at once
-		turn := slow.waits(t.Context())          // so slow cannot go on
-		lent.mustTake(3)                         // but who was lent the reserve can
+		slowOne := m.taker(t, 8, slow).ofSmallObject().mustTake(2)
+		require.Equal(t, int64(2*chunkSize), slowOne.held.small)
+		slowOne.mustTake(1)
+		require.Equal(t, int64(2*chunkSize), slowOne.held.small, "the next is of another quarter")
+		fastOne := m.taker(t, 8, fast).ofSmallObject().mustTake(2)
+		require.Equal(t, int64(2*chunkSize), fastOne.held.small)
+		m.releaseAll(t, slowOne, fastOne)
+	})
+}
+
+func TestATurnIsAllThatAPartLacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := tiny()
+		begun := m.taker(t, 4, fast).mustTake(2)
+		other := m.taker(t, 4, fast).mustTake(2) // now no chunk is left for all
+		others := m.taker(t, 4, slow).mustTake(1)
+		lent := m.taker(t, 4, fast).mustTake(1)
+		turn := begun.waits(t.Context()) // so begun cannot go on
+		lent.mustTake(3)                 // but who was lent the turn can
 		requireWaiting(t, turn)
 		m.release(&lent.held)
 		requireServed(t, turn)
-		slow.mustTake(1)
-		for _, p := range []*taker{slow, others, more} {
-			m.release(&p.held)
-		}
-		m.requireAllFree(t, 16*chunkSize)
+		begun.mustTake(1)
+		m.releaseAll(t, begun, other, others)
 	})
 }
 
-func TestTurnsAreTakenInOrder(t *testing.T) {
+func TestSlowOnesDelayNoFastOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := tiny()
-		full := m.taker(t, 4, false).mustTake(4)
-		full2 := m.taker(t, 4, false).mustTake(4)
-		full3 := m.taker(t, 4, false).mustTake(4)
-		second, third := m.taker(t, 4, false), m.taker(t, 1, false)
-		secondTurn := second.waits(t.Context())
-		thirdTurn := third.waits(t.Context())
-		m.release(&full.held)
-		requireServed(t, secondTurn)
-		requireWaiting(t, thirdTurn) // though one chunk would do
-		m.release(&full2.held)
-		requireServed(t, thirdTurn)
-		for _, p := range []*taker{full3, second, third} {
-			m.release(&p.held)
+		sharing := m.taker(t, 4, slow).mustTake(4)
+		inTurn := m.taker(t, 4, slow).mustTake(1)
+		queued := m.taker(t, 4, slow)
+		turn := queued.waits(t.Context())
+		for range 3 {
+			fastOne := m.taker(t, 4, fast).mustTake(4)
+			require.Equal(t, int64(4*chunkSize), fastOne.held.parts[turnsOfFast])
+			m.release(&fastOne.held)
+			requireWaiting(t, turn)
 		}
-		m.requireAllFree(t, 16*chunkSize)
+		m.release(&inTurn.held)
+		requireServed(t, turn)
+		m.releaseAll(t, sharing, queued)
 	})
+}
+
+func TestFastOnesUseTheTurnsThatNoSlowOneWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := tiny()
+		parts := []*taker{m.taker(t, 4, fast).mustTake(4), m.taker(t, 4, fast).mustTake(4), m.taker(t, 4, fast).mustTake(4)}
+		slowOne, fastOne := m.taker(t, 4, slow), m.taker(t, 4, fast)
+		fastTurn := fastOne.waits(t.Context())
+		slowTurn := slowOne.waits(t.Context())
+		m.release(&parts[2].held)
+		requireServed(t, slowTurn) // though the fast one came first
+		requireWaiting(t, fastTurn)
+		m.release(&parts[1].held)
+		requireServed(t, fastTurn)
+		m.releaseAll(t, parts[0], slowOne, fastOne)
+	})
+}
+
+func TestAPartThatCanBeSentDoesNotWait(t *testing.T) {
+	m := tiny()
+	part := m.taker(t, 3, slow).mustTake(4) // one more than it needs: there is memory
+	c, err := part.next(t.Context())
+	require.NoError(t, err)
+	require.Nil(t, c)
+	m.releaseAll(t, part)
+}
+
+func TestTurnsAreTakenInOrder(t *testing.T) {
+	for _, pace := range []pace{fast, slow} {
+		synctest.Test(t, func(t *testing.T) {
+			m := tiny()
+			full := m.taker(t, 4, fast).mustTake(4)
+			full2 := m.taker(t, 4, fast).mustTake(4)
+			full3 := m.taker(t, 4, fast).mustTake(4)
+			second, third := m.taker(t, 4, pace), m.taker(t, 1, pace)
+			secondTurn := second.waits(t.Context())
+			thirdTurn := third.waits(t.Context())
+			m.release(&full3.held)
+			requireServed(t, secondTurn)
+			requireWaiting(t, thirdTurn) // though one chunk would do
+			m.release(&full.held)
+			requireServed(t, thirdTurn)
+			m.releaseAll(t, full2, second, third)
+		})
+	}
 }
 
 func TestWhoGivesUpLetsTheNextPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := tiny()
-		full := m.taker(t, 11, false)
-		m.lend(&full.held, 11*chunkSize)
+		full := m.taker(t, 4, slow).mustTake(4)
+		inTurn := m.taker(t, 3, slow).mustTake(3)
 		ctx, cancel := context.WithCancelCause(t.Context())
-		first, second := m.taker(t, 4, false), m.taker(t, 1, false)
+		first, second := m.taker(t, 4, slow), m.taker(t, 1, slow)
 		firstTurn := first.waits(ctx)
 		secondTurn := second.waits(t.Context())
 		cancel(context.DeadlineExceeded)
 		synctest.Wait()
 		require.ErrorIs(t, <-firstTurn, context.DeadlineExceeded)
 		requireServed(t, secondTurn)
-		m.release(&second.held)
-		m.release(&full.held)
-		m.requireAllFree(t, 16*chunkSize)
+		m.releaseAll(t, full, inTurn, second)
 	})
 }
 
 func TestGivingUpWhileBeingServedLosesNothing(t *testing.T) {
 	for range 1000 {
 		m := tiny()
-		full := m.taker(t, 12, false)
-		m.lend(&full.held, 12*chunkSize)
-		waiter := m.taker(t, 4, false)
+		full := []*taker{m.taker(t, 4, fast).mustTake(4), m.taker(t, 4, fast).mustTake(4), m.taker(t, 4, fast).mustTake(4)}
+		waiter := m.taker(t, 4, fast)
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- waiter.take(ctx) }()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = waiter.take(ctx) // lent or not, the part gives back what it holds
+		}()
 		go cancel()
-		m.release(&full.held)
-		if err := <-done; err == nil {
-			m.release(&waiter.held)
-		}
-		m.requireAllFree(t, 16*chunkSize)
+		m.release(&full[0].held)
+		<-done
+		m.releaseAll(t, full[1], full[2], waiter)
 	}
 }
 

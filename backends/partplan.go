@@ -11,6 +11,10 @@ const (
 
 	// maxFraction keeps that from being slow in stores that allow very many parts.
 	maxFraction = 1024
+
+	// spareShare is which share of the parts may be sent before they are full, because memory
+	// is short.
+	spareShare = 100
 )
 
 // partPlan decides how large the parts of an upload of unknown length are. They are small at
@@ -21,7 +25,9 @@ type partPlan struct {
 	first     int64
 	largest   int64
 	fraction  int64 // a part is 1/fraction of what lies before it
-	maxParts  int   // 0 if the store's least part does not fit into the memory
+	least     int64 // bytes that a part must have, but for the last
+	maxParts  int   // without the spare ones; 0 if the store's least part does not fit into the memory
+	spare     int   // parts that may be smaller than planned
 	maxObject int64
 	reach     int64 // bytes of the largest object that can be written from its beginning
 }
@@ -30,11 +36,13 @@ func newPartPlan(limits Limits, first, largest int64) partPlan {
 	p := partPlan{
 		largest:   min(largest, limits.MaxPart),
 		fraction:  int64(min(max(limits.MaxParts/growthShare, 1), maxFraction)),
-		maxParts:  limits.MaxParts,
+		least:     limits.MinPart,
+		maxParts:  limits.MaxParts - limits.MaxParts/spareShare,
+		spare:     limits.MaxParts / spareShare,
 		maxObject: limits.MaxObject,
 	}
 	if limits.MinPart > p.largest {
-		p.maxParts = 0
+		p.maxParts, p.spare = 0, 0
 	}
 	p.first = min(max(first, limits.MinPart), p.largest, limits.MaxPut)
 	p.reach = max(p.end(0, p.maxParts), min(p.first, p.maxObject))
@@ -45,6 +53,12 @@ func newPartPlan(limits Limits, first, largest int64) partPlan {
 func (p partPlan) size(off int64) int64 {
 	grown := (off/p.fraction + chunkSize - 1) / chunkSize * chunkSize
 	return min(max(grown, p.first), p.largest)
+}
+
+// enough returns with how many bytes a part of that size may be sent when memory is short.
+func (p partPlan) enough(size int64) int64 {
+	half := (size/2 + chunkSize - 1) / chunkSize * chunkSize
+	return min(max(half, p.least), size)
 }
 
 // end returns how long an object can become to which parts more parts are added at off.

@@ -47,7 +47,7 @@ func TestLargestObjectFitsWhereTheMemoryAllows(t *testing.T) {
 			require.Equal(t, int64(defaultPartSize), p.size(0), "small objects stay one Put")
 			require.GreaterOrEqual(t, p.reach, c.least)
 			if c.limits.MaxParts < math.MaxInt32 {
-				require.Equal(t, p.walk(t, c.limits, 0, c.limits.MaxParts), p.reach)
+				require.Equal(t, p.walk(t, c.limits, 0, c.limits.MaxParts-p.spare), p.reach)
 				require.Equal(t, p.walk(t, c.limits, 3*gib, 5000), p.end(3*gib, 5000))
 			}
 		})
@@ -76,4 +76,23 @@ func TestPartPlanHeedsLimits(t *testing.T) {
 	require.Equal(t, 64*mib, single.reach, "a least part that the memory cannot hold leaves what one Put takes")
 	few := newPartPlan(Limits{MaxObject: tib, MaxPut: gib, MinPart: 1, MaxPart: gib, MaxParts: 3}, chunkSize, 64*mib)
 	require.Equal(t, few.walk(t, Limits{MaxObject: tib, MinPart: 1, MaxPart: gib}, 0, 3), few.reach)
+}
+
+func TestPartsSentEarlyCostNoReach(t *testing.T) {
+	p := newPartPlan(s3Limits, defaultPartSize, 64*mib)
+	require.Equal(t, 100, p.spare)
+	for _, from := range []int{0, 5000, 9800} { // of the parts planned, where the spare ones go
+		off, early := int64(0), 0
+		for n := range s3Limits.MaxParts {
+			size := p.size(off)
+			if n >= from && early < p.spare {
+				require.GreaterOrEqual(t, p.enough(size), s3Limits.MinPart)
+				size = p.enough(size)
+				early++
+			}
+			off += size
+		}
+		require.Equal(t, p.spare, early)
+		require.GreaterOrEqual(t, off, p.reach)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 )
 
 // maxEmptyReads is how often a reader may return nothing before it counts as broken.
@@ -26,8 +27,10 @@ type Writer struct {
 	kept   int64 // bytes of it
 	unread bool  // they are still to be read from the store
 
+	speed  speed   // of the client
 	part   *buffer // being filled
 	parts  *parts  // those sent; nil as long as all fits one
+	spare  int     // how many more may be sent before they are full
 	size   int64   // of the object so far
 	sum    uint64  // of the same without part, if hasSum
 	hasSum bool
@@ -84,6 +87,7 @@ func (w *Writer) readKept() error {
 	if _, err := w.readAll(r); err != nil {
 		return w.fail(err)
 	}
+	w.speed = speed{} // that was the store's
 	return nil
 }
 
@@ -98,7 +102,9 @@ func (w *Writer) readAll(r io.Reader) (int64, error) {
 		if probing {
 			room = w.probe[:]
 		}
+		asked := time.Now()
 		n, err := r.Read(room)
+		w.speed.add(n, time.Since(asked))
 		total += int64(n)
 		if n > 0 {
 			empty = 0
@@ -137,25 +143,24 @@ func (w *Writer) add(p []byte) (int, error) {
 }
 
 // room returns where the next bytes may be put, after waiting for memory. It returns nil if the
-// part is full, and what becomes of it depends on whether there are more: an object of just one
-// part is a single Put, and one of just the largest size is not too large.
+// part is to be sent, and what becomes of it depends on whether there are more: an object of
+// just one part is a single Put, and one of just the largest size is not too large.
 func (w *Writer) room() ([]byte, error) {
-	if err := w.failure(); err != nil {
-		return nil, err
-	}
-	if w.part.full() {
-		if w.single() || w.size == w.max {
-			return nil, nil
+	for {
+		if err := w.failure(); err != nil {
+			return nil, err
+		}
+		room, err := w.part.room(w.ctx)
+		if err != nil {
+			return nil, w.failure()
+		}
+		if room != nil || w.single() || w.size == w.max {
+			return room, nil
 		}
 		if err := w.advance(); err != nil {
 			return nil, err
 		}
 	}
-	room, err := w.part.room(w.ctx)
-	if err != nil {
-		return nil, w.failure()
-	}
-	return room, nil
 }
 
 func (w *Writer) fill(room []byte, n int) {
@@ -166,10 +171,13 @@ func (w *Writer) fill(room []byte, n int) {
 // single reports whether all of the object is in the part being filled.
 func (w *Writer) single() bool { return w.parts == nil && w.write.Base == nil }
 
-// advance sends the full part and begins the next.
+// advance sends the part, full or not, and begins the next.
 func (w *Writer) advance() error {
 	if w.size == w.max {
 		return w.fail(NewError("write", w.key, ErrTooLarge, nil))
+	}
+	if !w.part.full() {
+		w.spare--
 	}
 	if err := w.send(); err != nil {
 		return err
@@ -180,12 +188,21 @@ func (w *Writer) advance() error {
 
 // begin makes the part that the next bytes go to.
 func (w *Writer) begin() {
+	size := w.store.plan.size(w.size)
+	enough := size
+	if w.spare > 0 {
+		enough = w.store.plan.enough(size)
+	}
+	limit := min(size, w.max-w.size)
 	w.part = &buffer{
 		memory:   w.store.memory,
 		checksum: w.store.limits.Checksum,
-		limit:    min(w.store.plan.size(w.size), w.max-w.size),
+		limit:    limit,
+		enough:   min(enough, limit),
 		initial:  w.parts == nil,
+		speed:    &w.speed,
 	}
+	w.speed.forgetHalf()
 }
 
 // send hands the part over to be stored.
