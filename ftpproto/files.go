@@ -46,6 +46,9 @@ func (s *session) rnfr(ctx context.Context, arg string) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if info.Perm&PermRename == 0 {
+		return reply{}, ErrDenied
+	}
 	s.once.rename = &renameSource{name: name, info: info}
 	return reply{code: 350, text: "Send RNTO."}, nil
 }

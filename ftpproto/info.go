@@ -38,7 +38,7 @@ func (s *session) abor(context.Context, string) (reply, error) {
 	s.dropData()
 	if s.aborted {
 		s.aborted = false
-		return reply{code: 226, text: "Transfer aborted."}, nil
+		return reply{code: 226, text: "ABOR done."}, nil
 	}
 	return reply{code: 225, text: "No transfer to abort."}, nil
 }

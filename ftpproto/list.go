@@ -35,7 +35,7 @@ func (s *session) listing(arg string, l listing) (job, error) {
 	if err := s.readyForData(); err != nil {
 		return job{}, err
 	}
-	l.fs, l.name = s.fs, s.resolve(arg)
+	l.fs, l.name, l.here = s.fs, s.resolve(arg), arg == "" || arg == "."
 	return job{name: l.name, run: l.run}, nil
 }
 
@@ -60,6 +60,7 @@ type listing struct {
 	fs     FileSystem
 	name   string
 	shown  string // how the client wrote name, if entries are shown with their path; else ""
+	here   bool   // name is the current directory, which was there
 	strict bool   // name must be a folder, and is no mask
 	format listFormat
 }
@@ -67,6 +68,9 @@ type listing struct {
 func (l *listing) run(t *transfer) (reply, error) {
 	var buf []byte
 	for e, err := range l.entries(t.ctx) {
+		if err != nil && l.here && isMissing(err) {
+			break // a folder of a store may go with its last file: nothing is in it
+		}
 		if err != nil {
 			return reply{}, err
 		}

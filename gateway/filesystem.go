@@ -24,9 +24,10 @@ var errIntoItself = ftpproto.NewError(553, "Cannot rename a folder into itself."
 
 // fileSystem is what one logged-in user sees.
 type fileSystem struct {
-	tree   *mountTree
-	health *health
-	log    *slog.Logger
+	tree    *mountTree
+	health  *health
+	emptied emptiedFolders
+	log     *slog.Logger
 }
 
 var (
@@ -201,7 +202,14 @@ func (fs *fileSystem) Rmdir(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return fs.reply(p, p.mount.store.RemoveFolder(ctx, p.key))
+	err = p.mount.store.RemoveFolder(ctx, p.key)
+	if errors.Is(err, backends.ErrNotExist) && fs.emptied.has(name) {
+		err = nil
+	}
+	if err == nil {
+		fs.emptied.add(path.Dir(name))
+	}
+	return fs.reply(p, err)
 }
 
 // Remove implements ftpproto.FileSystem.
@@ -210,14 +218,21 @@ func (fs *fileSystem) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return fs.reply(p, p.mount.store.Remove(ctx, p.key))
+	err = p.mount.store.Remove(ctx, p.key)
+	if err == nil {
+		fs.emptied.add(path.Dir(name))
+	}
+	return fs.reply(p, err)
 }
 
 // SetModTime takes the right to upload: most clients set the time of what they have uploaded.
 func (fs *fileSystem) SetModTime(ctx context.Context, name string, t time.Time) error {
 	p, err := fs.below(name, mayCreate)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case !p.may(mayKnow):
+		return ftpproto.ErrDenied // the answer would tell whether the file is there
 	}
 	return fs.reply(p, p.mount.store.SetModTime(ctx, p.key, t))
 }

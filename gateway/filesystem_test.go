@@ -313,3 +313,40 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error)  { return 0, f.err }
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+// TestRemoveATree removes folders without markers from below, as clients remove trees.
+func TestRemoveATree(t *testing.T) {
+	ctx := t.Context()
+	f := newFixture(t, kinds["memory"])
+	fs := f.user(t, Mount{Path: "/", Store: "one", Permissions: MayAll})
+	require.NoError(t, send(ctx, fs, "/a/b/c", "data", ftpproto.CreateOptions{}))
+	require.ErrorIs(t, fs.Rmdir(ctx, "/a/x"), ftpproto.ErrNotExist)
+	require.NoError(t, fs.Remove(ctx, "/a/b/c"))
+	require.NoError(t, fs.Rmdir(ctx, "/a/b"))
+	require.NoError(t, fs.Rmdir(ctx, "/a"))
+	require.ErrorIs(t, fs.Rmdir(ctx, "/x"), ftpproto.ErrNotExist)
+}
+
+// TestWhatTheClientEndedIsNoFault: ABOR is no reason to suspect the store.
+func TestWhatTheClientEndedIsNoFault(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	f := newFixture(t, kinds["memory"])
+	fs := f.user(t, Mount{Path: "/", Store: "one", Permissions: MayAll})
+	file, err := fs.Create(ctx, "/a", ftpproto.CreateOptions{})
+	require.NoError(t, err)
+	cancel(ftpproto.NewError(426, "Transfer aborted.", nil))
+	_, err = file.Write([]byte("data"))
+	require.Error(t, err)
+	require.NoError(t, file.Abort(t.Context(), err))
+	require.NotContains(t, f.log.String(), "store failed")
+}
+
+// TestALetterBoxTellsNothingByTimes: the answer to MFMT would tell which files are there.
+func TestALetterBoxTellsNothingByTimes(t *testing.T) {
+	f := newFixture(t, kinds["memory"])
+	fs := f.user(t, Mount{Path: "/", Store: "one", Permissions: MayWrite})
+	require.NoError(t, send(t.Context(), fs, "/a", "data", ftpproto.CreateOptions{}))
+	for _, name := range []string{"/a", "/b"} {
+		require.ErrorIs(t, fs.(ftpproto.TimeSetter).SetModTime(t.Context(), name, time.Now()), ftpproto.ErrDenied)
+	}
+}

@@ -41,11 +41,18 @@ func (fs *fileSystem) reply(p place, err error) error {
 		return err
 	}
 	o := outcomes[kind]
-	if o.fault && !errors.Is(err, context.Canceled) {
+	if o.fault && !byClient(err) {
 		fs.log.Warn("store failed", "path", p.name, "store", p.mount.store.Name(), "err", err)
 		fs.health.suspect(p.mount.store.Name())
 	}
 	return ftpproto.NewError(o.code, o.text, err)
+}
+
+// byClient reports whether err only says that the client ended what it had begun: the cause of a
+// transfer's context is then a reply, such as that to ABOR.
+func byClient(err error) bool {
+	_, ended := errors.AsType[*ftpproto.Error](err)
+	return ended || errors.Is(err, context.Canceled)
 }
 
 // absent is reply for a lookup: what cannot have this name is not there, and a store that may only

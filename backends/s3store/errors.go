@@ -55,6 +55,7 @@ var kinds = map[string]backends.Kind{
 	"XAmzContentChecksumMismatch":   backends.ErrInvalid,
 	"XAmzContentSHA256Mismatch":     backends.ErrInvalid,
 	"KeyTooLongError":               backends.ErrInvalid,
+	"BadRequest":                    backends.ErrInvalid, // a HEAD's 400, which has no body to say more
 	"InvalidURI":                    backends.ErrInvalid,
 	"XMinioInvalidObjectName":       backends.ErrInvalid,
 	"XMinioInvalidResourceName":     backends.ErrInvalid,

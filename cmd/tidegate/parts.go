@@ -55,6 +55,7 @@ func openDriver(ctx context.Context, s config.Store) (backends.Driver, error) {
 			AccessKey:    string(s.AccessKey),
 			SecretKey:    string(s.SecretKey),
 			SessionToken: string(s.SessionToken),
+			Checksum:     string(s.Checksum),
 		})
 	case config.StoreLocal:
 		return localstore.New(localstore.Options{Path: s.Path})
