@@ -11,11 +11,14 @@ import (
 // it had taken effect.
 const grace = 30 * time.Second
 
-var errAborted = errors.New("the upload was aborted")
+var (
+	errAborted = errors.New("the upload was aborted")
+	errUnended = errors.New("the store has not said yet that the upload has ended")
+)
 
 // Commit publishes the object as a whole, and returns when it is durable and visible. When it
-// fails, what the key held is unchanged and nothing of the upload is left in the store. When ctx
-// ends, a publishing request that is already under way has half a minute to tell its result.
+// fails, what the key held is unchanged, and the upload is ended as Abort does. When ctx ends, a
+// publishing request that is already under way has half a minute to tell its result.
 func (w *Writer) Commit(ctx context.Context) (Info, error) {
 	if w.ended {
 		return Info{}, NewError("commit", w.key, ErrUploadGone, nil)
@@ -83,9 +86,10 @@ func (w *Writer) lastCheck(ctx context.Context) error {
 	return w.store.check(w.ctx, w.key, w.must)
 }
 
-// Abort ends the upload without publishing it; what the key held is unchanged. It returns when
-// nothing of the upload is left in the store, or when ctx ends; then the rest is done behind it.
-// After a Commit or Abort it does nothing.
+// Abort ends the upload without publishing it; what the key held is unchanged. It returns nil when
+// nothing of the upload is left in the store. Where that takes more than a moment, or fails, it
+// returns an error, and the Store goes on trying for some minutes. After a Commit or Abort it
+// does nothing.
 func (w *Writer) Abort(ctx context.Context) error {
 	if w.ended {
 		return nil
@@ -101,16 +105,10 @@ func (w *Writer) cleanUp(ctx context.Context) error {
 	if w.parts == nil {
 		return nil
 	}
-	done := make(chan error, 1)
-	w.store.cleanups.Go(func() {
-		err := w.parts.abort(ctx)
-		if err != nil {
-			w.store.log.WarnContext(ctx, "parts of a failed upload may be left in the store", "key", w.key, "err", err)
-		}
-		done <- err
-	})
+	ctx, cancel := context.WithTimeoutCause(ctx, abortPatience, errUnended)
+	defer cancel()
 	select {
-	case err := <-done:
+	case err := <-w.store.cleaner.clean(w.key, w.parts):
 		return err
 	case <-ctx.Done():
 		return NewError("abort", w.key, ErrUnknown, context.Cause(ctx))

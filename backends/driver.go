@@ -51,7 +51,7 @@ type Driver interface {
 	// even if ctx ended it: body's memory is used again.
 	Put(ctx context.Context, key string, body Body, opts WriteOptions) (Info, error)
 
-	// StartUpload begins a write in parts.
+	// StartUpload begins a write in parts. Its error, and that of Copy, may be an *UnendedError.
 	StartUpload(ctx context.Context, key string, opts WriteOptions) (Upload, error)
 
 	// ResumeUpload finds the unfinished upload id again, in another process too.

@@ -72,6 +72,18 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Err}
 }
 
+// UnendedError is a failure that may have left an upload in the store, for Upload.Abort to end. A
+// driver returns it where it could not end the upload at once.
+type UnendedError struct {
+	Upload Upload // only to be aborted
+	Err    error
+}
+
+func (e *UnendedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the failure.
+func (e *UnendedError) Unwrap() error { return e.Err }
+
 // KindOf returns the Kind in err's chain, or ErrUnknown.
 func KindOf(err error) Kind {
 	var k Kind

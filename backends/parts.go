@@ -15,7 +15,7 @@ type parts struct {
 	work  sync.WaitGroup
 
 	started chan struct{} // closed when StartUpload has returned
-	upload  Upload        // then; nil if it failed
+	upload  Upload        // then; nil if there is none to be ended
 
 	mu     sync.Mutex
 	stored []Part
@@ -32,7 +32,7 @@ func startParts(ctx context.Context, fail context.CancelCauseFunc, d Driver, key
 		upload, err := d.StartUpload(ctx, key, opts)
 		if err != nil {
 			fail(err)
-			return
+			upload = unended(err)
 		}
 		p.upload = upload
 	})
@@ -77,8 +77,8 @@ func (p *parts) putOne(number int, body Body) (Part, error) {
 	case <-p.ctx.Done():
 		return Part{}, p.ctx.Err()
 	}
-	if p.upload == nil {
-		return Part{}, errors.New("the upload could not be started")
+	if err := p.ctx.Err(); err != nil { // of an upload that could not be started, too
+		return Part{}, err
 	}
 	return p.upload.PutPart(p.ctx, number, body)
 }
@@ -104,14 +104,10 @@ func (p *parts) commit(ctx context.Context, opts CommitOptions) (Info, error) {
 	return p.upload.Commit(ctx, p.stored, opts)
 }
 
-// abort waits for what is under way, which ends with the upload's context, and ends the upload.
-// It does not end with ctx.
-func (p *parts) abort(ctx context.Context) error {
-	p.work.Wait()
-	if p.upload == nil {
-		return nil
+// unended returns the upload that err has left in the store, nil for none.
+func unended(err error) Upload {
+	if left := (*UnendedError)(nil); errors.As(err, &left) {
+		return left.Upload
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	return p.upload.Abort(ctx)
+	return nil
 }

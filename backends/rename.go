@@ -68,6 +68,9 @@ func (s *Store) copy(ctx context.Context, src Info, dst string, ifAbsent bool) e
 	}
 	write.ContentType = newType(src.Key, dst)
 	_, err = s.driver.Copy(ctx, dst, src, write)
+	if left := unended(err); left != nil {
+		s.cleaner.add(dst, left, err)
+	}
 	return err
 }
 

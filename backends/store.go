@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 )
 
@@ -38,7 +37,7 @@ type Store struct {
 	parallelParts int
 	log           *slog.Logger
 
-	cleanups sync.WaitGroup // of uploads whose clients are gone
+	cleaner *cleaner // of failed uploads
 }
 
 // NewStore returns the Store over d, which it closes with itself.
@@ -62,6 +61,7 @@ func NewStore(name string, d Driver, opts StoreOptions) *Store {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.log = s.log.With("store", name)
+	s.cleaner = newCleaner(s.log)
 	return s
 }
 
@@ -71,9 +71,10 @@ func (s *Store) Name() string { return s.name }
 // Check asks the store whether it can be used now, as Driver.Check does.
 func (s *Store) Check(ctx context.Context) error { return s.driver.Check(ctx) }
 
-// Close waits until aborted uploads are cleaned up, and closes the driver.
+// Close waits a short time until failed uploads are ended in the store, logs what is left, and
+// closes the driver.
 func (s *Store) Close() error {
-	s.cleanups.Wait()
+	s.cleaner.close()
 	return s.driver.Close()
 }
 

@@ -42,10 +42,12 @@ func (u *upload) Commit(ctx context.Context, parts []backends.Part, opts backend
 	out, err := d.client.CompleteMultipartUpload(answered, in, d.patiently)
 	if err != nil {
 		if info, ok := d.landed(ctx, u.key, u.token, err); ok {
+			d.own.remove(u.key, u.id)
 			return info, nil
 		}
 		return backends.Info{}, u.failCommit(ctx, op, parts, err)
 	}
+	d.own.remove(u.key, u.id)
 	info.ModTime, info.Version = written(u.opts, out.ResultMetadata), version(out.ETag)
 	return info, nil
 }

@@ -56,7 +56,11 @@ func (d *Driver) copyObject(ctx context.Context, op, dst string, src backends.In
 	in.CopySource, in.CopySourceIfMatch = d.source(src.Key), pinned(src.Version)
 	out, err := d.client.CopyObject(ctx, in, d.patiently)
 	if err != nil {
-		if info, ok := d.landed(ctx, dst, token, err); ok {
+		info, ok := d.landed(ctx, dst, token, err)
+		if token == "" {
+			info, ok = d.copied(ctx, dst, src, err)
+		}
+		if ok {
 			return info, nil
 		}
 		return backends.Info{}, d.fail(op, src.Key, err)

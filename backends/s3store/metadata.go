@@ -23,14 +23,11 @@ const (
 // newToken returns a name for one write.
 func newToken() string { return rand.Text() }
 
-// metadata returns the user metadata of a write; a token of "" leaves it without a name.
+// metadata returns the user metadata of a write.
 func metadata(opts backends.WriteOptions, token string) map[string]string {
-	meta := make(map[string]string, 2)
+	meta := map[string]string{metaToken: token}
 	if !opts.ModTime.IsZero() {
 		meta[metaModTime] = formatModTime(opts.ModTime)
-	}
-	if token != "" {
-		meta[metaToken] = token
 	}
 	return meta
 }

@@ -54,10 +54,7 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 	if err != nil {
 		return backends.Info{}, d.fail(op, key, err)
 	}
-	token := ""
-	if opts.IfAbsent || opts.IfVersion != "" {
-		token = newToken() // without conditions a second try does the same again
-	}
+	token := newToken()
 	answered, cancel := lasting(ctx)
 	defer cancel()
 	out, err := d.client.PutObject(answered, &s3.PutObjectInput{
@@ -142,7 +139,7 @@ func (d *Driver) Delete(ctx context.Context, keys []string) error {
 
 func (d *Driver) deleteOne(ctx context.Context, key string) error {
 	_, err := d.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: d.bucket(), Key: &key})
-	if err != nil && kindOf(err) != backends.ErrNotExist {
+	if err != nil && kindOf(err) != backends.ErrNotExist && !d.deleted(ctx, key, err) {
 		return d.fail("delete", key, err)
 	}
 	return nil

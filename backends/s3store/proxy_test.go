@@ -171,6 +171,12 @@ func loseAnswer(_ http.ResponseWriter, r *http.Request, forward http.Handler) {
 	panic(http.ErrAbortHandler)
 }
 
+// mangleAnswer has the store do what is asked, and a proxy on the way answer that it could not.
+func mangleAnswer(w http.ResponseWriter, r *http.Request, forward http.Handler) {
+	forward.ServeHTTP(httptest.NewRecorder(), r)
+	w.WriteHeader(http.StatusBadGateway)
+}
+
 // loseRequest cuts the connection before the store has heard anything.
 func loseRequest(http.ResponseWriter, *http.Request, http.Handler) { panic(http.ErrAbortHandler) }
 

@@ -12,8 +12,8 @@ import (
 
 // A write whose answer is lost has happened or it has not, and trying it again does not tell:
 // the second Complete of an upload finds no upload, the second create-only Put finds its own
-// object in the way. So such a write carries a token in the object's metadata, and whoever is
-// in doubt asks the key for it.
+// object in the way, and of a last try that fails too nobody knows. So every write carries a
+// token in the object's metadata, and whoever is in doubt asks the key for it.
 
 const (
 	// answerGrace is how long a write that cannot be taken back waits for its answer when its
@@ -48,16 +48,47 @@ func (d *Driver) landed(ctx context.Context, key, token string, err error) (back
 	return infoOf(key, head), true
 }
 
-// inDoubt reports whether a write that failed with err may have happened: the answer is
-// missing or the store's own failure, or it is what a second try finds after a first that
-// succeeded.
+// inDoubt reports whether a write that failed with err may have happened: nothing was said of
+// it, or it is what a second try finds after a first that succeeded.
 func inDoubt(err error) bool {
-	switch status := statusOf(err); status {
-	case 0, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed:
+	switch statusOf(err) {
+	case http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed:
 		return true
-	default:
-		return status >= http.StatusInternalServerError
 	}
+	return unanswered(err)
+}
+
+// unanswered reports whether err leaves open what the store has done: there was no answer, it
+// was cut off, or it is the failure of the store or of a proxy on the way.
+func unanswered(err error) bool {
+	status := statusOf(err)
+	return status < http.StatusMultipleChoices || status >= http.StatusInternalServerError
+}
+
+// copied looks whether a copy that failed with err has been made all the same. It has if dst
+// holds what the write that made the source has written: the token is copied with the rest.
+func (d *Driver) copied(ctx context.Context, dst string, src backends.Info, err error) (backends.Info, bool) {
+	if !unanswered(err) {
+		return backends.Info{}, false
+	}
+	asked, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolveTimeout)
+	defer cancel()
+	head, headErr := d.head(asked, src.Key, src.Version)
+	if headErr != nil {
+		return backends.Info{}, false
+	}
+	return d.landed(ctx, dst, head.Metadata[metaToken], err)
+}
+
+// deleted looks whether key is gone, although its deletion failed with err.
+func (d *Driver) deleted(ctx context.Context, key string, err error) bool {
+	if !unanswered(err) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolveTimeout)
+	defer cancel()
+	_, err = d.head(ctx, key, "")
+	return kindOf(err) == backends.ErrNotExist
 }
 
 // head asks for the object at key, of a version or ("") any.

@@ -4,12 +4,13 @@
 // Bodies travel once, unsigned and with their CRC64NVME in a header, over http and https
 // alike: the store verifies the sum that was computed while the buffers filled, nothing is
 // read twice, and a retry rewinds. What a vendor leaves out or gets wrong is worked around in
-// one place each: conditional copies (copy.go), lost answers (resolve.go), ranges at the end
-// of an object (read.go), parts taken from other objects (upload.go).
+// one place each: conditional copies (copy.go), lost answers (resolve.go, orphans.go), ranges at
+// the end of an object (read.go), parts taken from other objects (upload.go).
 //
-// It uses the rights s3:ListBucket on the bucket and s3:GetObject, s3:PutObject,
-// s3:DeleteObject, s3:AbortMultipartUpload and s3:ListMultipartUploadParts on its objects. For
-// a drop box that can only be written to, PutObject and AbortMultipartUpload are enough.
+// It uses the rights s3:ListBucket and s3:ListBucketMultipartUploads on the bucket and
+// s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload and
+// s3:ListMultipartUploadParts on its objects. For a drop box that can only be written to,
+// PutObject and AbortMultipartUpload are enough; what a lost answer has left cannot be found then.
 package s3store
 
 import (
@@ -50,6 +51,7 @@ type Driver struct {
 	opts   Options
 	client *s3.Client
 	pools  pools
+	own    ownUploads
 }
 
 var _ backends.Driver = (*Driver)(nil)

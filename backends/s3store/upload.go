@@ -21,7 +21,8 @@ type upload struct {
 	driver *Driver
 	key    string
 	opts   backends.WriteOptions
-	id     string // S3's UploadId
+	id     string // S3's UploadId; "" if the store never said it
+	lost   window // when others may have been begun in its place (orphans.go)
 	token  string // in the metadata of the object to be (resolve.go)
 
 	// declared says that the upload was begun with CRC64NVME, so that every part and the whole
@@ -87,25 +88,30 @@ func (d *Driver) create(ctx context.Context, op, key string, opts backends.Write
 	if declared {
 		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
 	}
-	// An upload whose name is lost with the answer would stay in the store, unseen.
-	answered, cancel := lasting(ctx)
-	defer cancel()
-	out, err := d.client.CreateMultipartUpload(answered, in)
-	if err != nil {
-		return nil, d.fail(op, key, err)
+	err := u.begin(ctx, in)
+	if err == nil {
+		err = ctx.Err()
 	}
-	u.id = aws.ToString(out.UploadId)
-	if err := ctx.Err(); err != nil {
+	if err != nil {
 		return nil, u.giveUp(ctx, d.fail(op, key, err))
 	}
 	return u, nil
 }
 
-// giveUp aborts an upload that has failed with err, and returns err.
+// giveUp aborts an upload that has failed with err, and returns err. A store that is away is not
+// asked to: the caller has waited long enough for it.
 func (u *upload) giveUp(ctx context.Context, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
-	defer cancel()
-	return errors.Join(err, u.Abort(ctx))
+	if u.id == "" && u.lost == (window{}) {
+		return err
+	}
+	if !errors.Is(err, backends.ErrUnavailable) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+		defer cancel()
+		if u.Abort(ctx) == nil {
+			return err
+		}
+	}
+	return &backends.UnendedError{Upload: u, Err: err}
 }
 
 // ResumeUpload implements backends.Driver.
@@ -132,6 +138,9 @@ func (d *Driver) ResumeUpload(ctx context.Context, key string, id backends.Uploa
 		u.size += aws.ToInt64(part.Size)
 	}
 	u.listed = u.parts(stored)
+	d.own.hold(key)
+	defer d.own.release(key)
+	d.own.add(key, u.id)
 	return u, nil
 }
 
@@ -249,8 +258,15 @@ func (u *upload) Abort(ctx context.Context) error {
 	if err := u.driver.admit(ctx, op, u.key); err != nil {
 		return err
 	}
-	_, err := u.driver.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: u.driver.bucket(), Key: &u.key, UploadId: &u.id})
-	if err != nil && kindOf(err) != backends.ErrUploadGone {
+	var err error
+	if u.id != "" {
+		u.driver.own.remove(u.key, u.id)
+		err = u.end(ctx, u.id)
+	}
+	if err == nil {
+		err = u.sweep(ctx)
+	}
+	if err != nil {
 		return u.driver.fail(op, u.key, err)
 	}
 	return nil
