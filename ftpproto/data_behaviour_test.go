@@ -86,6 +86,19 @@ func TestPassivePortsUsedUp(t *testing.T) {
 	require.Equal(t, port, two.epsv())
 }
 
+// A port that nobody uses is not held for as long as the client says NOOP.
+func TestPassivePortLapses(t *testing.T) {
+	s := serve(t, newFS(), ftpproto.Options{}, ftpproto.ListenerOptions{
+		Timeouts: ftpproto.Timeouts{DataOpen: 50 * time.Millisecond},
+	})
+	c := s.login(t)
+	port := c.epsv()
+	require.Eventually(t, func() bool { return !isOpen(port) }, 10*time.Second, 5*time.Millisecond)
+	c.cmd("LIST", "150")
+	c.want("425")
+	c.epsv()
+}
+
 func TestActiveFromConfiguredPort(t *testing.T) {
 	port := freePort(t)
 	fs := newFS()

@@ -18,6 +18,7 @@ type passive struct {
 	listener *net.TCPListener
 	peer     netip.Addr // the only address that may connect
 	onAlien  func(netip.Addr)
+	lapse    *time.Timer // frees the port if no transfer comes
 }
 
 // listenPassive opens a listener on the address that the control connection came to.
@@ -30,6 +31,7 @@ func (s *session) listenPassive() (*passive, uint16, error) {
 	p := &passive{listener: l, peer: s.info.Remote.Addr(), onAlien: func(a netip.Addr) {
 		s.log.Warn("data connection from a stranger closed", "remote", a.String())
 	}}
+	p.lapse = time.AfterFunc(s.opts.Timeouts.DataOpen, func() { _ = l.Close() })
 	return p, addrPort(l.Addr()).Port(), nil
 }
 
@@ -54,6 +56,7 @@ func listenInRange(ctx context.Context, local netip.Addr, ports PassiveOptions) 
 
 // open accepts the client. Whoever else connects is closed, and the client is waited for on.
 func (p *passive) open(ctx context.Context) (*net.TCPConn, error) {
+	p.lapse.Stop()
 	stop := context.AfterFunc(ctx, func() { _ = p.listener.SetDeadline(past) })
 	defer stop()
 	for {
@@ -76,7 +79,10 @@ func (p *passive) open(ctx context.Context) (*net.TCPConn, error) {
 	}
 }
 
-func (p *passive) close() { p.listener.Close() }
+func (p *passive) close() {
+	p.lapse.Stop()
+	p.listener.Close()
+}
 
 func (s *session) pasv(context.Context, string) (reply, error) {
 	if s.epsvAll {
