@@ -88,7 +88,7 @@ type Timeouts struct {
 	Login time.Duration `key:"login" default:"60s" min:"1s" max:"24h"`
 	// Between commands, outside transfers.
 	Idle time.Duration `key:"idle" default:"5m" min:"1s" max:"24h"`
-	// For a data connection to be made.
+	// For a data connection to be made, and for a transfer to come to a passive port.
 	DataOpen time.Duration `key:"data_open" default:"60s" min:"1s" max:"24h"`
 	// Of TLS, on control and data connections.
 	Handshake time.Duration `key:"handshake" default:"10s" min:"1s" max:"24h"`
