@@ -54,7 +54,8 @@ func newCleaner(log *slog.Logger) *cleaner {
 }
 
 // clean ends an upload as soon as its parts allow, and returns where the result of the first try
-// is told.
+// is told. There are no more such tries than failed uploads of the last minute: what an upload
+// waits for ends within grace, and so does the try.
 func (c *cleaner) clean(key string, p *parts) <-chan error {
 	result := make(chan error, 1)
 	c.work.Go(func() {

@@ -169,6 +169,7 @@ func TestUnendedStarts(t *testing.T) {
 		b.save(t, "b", nil)
 		b.Store = backends.NewStore("test", withoutMove{b.hooked}, backends.StoreOptions{Memory: b.memory})
 		require.ErrorIs(t, b.Rename(t.Context(), backends.Info{Key: "b"}, "a", backends.RenameOptions{}), backends.ErrUnavailable)
+		require.ErrorIs(t, b.SetModTime(t.Context(), "b", time.Now()), backends.ErrUnavailable)
 		time.Sleep(time.Minute)
 		_, left := b.mem.Left()
 		require.Empty(t, left)

@@ -67,7 +67,12 @@ func (s *Store) copy(ctx context.Context, src Info, dst string, ifAbsent bool) e
 		return err
 	}
 	write.ContentType = newType(src.Key, dst)
-	_, err = s.driver.Copy(ctx, dst, src, write)
+	return s.copyInside(ctx, dst, src, write)
+}
+
+// copyInside is the driver's Copy, and ends what a failed one leaves.
+func (s *Store) copyInside(ctx context.Context, dst string, src Info, opts WriteOptions) error {
+	_, err := s.driver.Copy(ctx, dst, src, opts)
 	if left := unended(err); left != nil {
 		s.cleaner.add(dst, left, err)
 	}

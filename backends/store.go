@@ -102,8 +102,7 @@ func (s *Store) SetModTime(ctx context.Context, key string, t time.Time) error {
 	if err := s.checkKey("set time", key); err != nil {
 		return err
 	}
-	_, err := s.driver.Copy(ctx, key, Info{Key: key}, WriteOptions{ModTime: t})
-	return err
+	return s.copyInside(ctx, key, Info{Key: key}, WriteOptions{ModTime: t})
 }
 
 // checkKey refuses what is no name of an object that users may reach.

@@ -103,6 +103,7 @@ func TestNothingIsSwept(t *testing.T) {
 		requireNoUploads(t, d)
 	})
 	t.Run("nobody there", func(t *testing.T) {
+		d := p.open(t, func(*Options, *tuning) {}) // no connection is open, whose end would leave a doubt
 		p.Close()
 		_, err := d.StartUpload(t.Context(), "a", backends.WriteOptions{})
 		require.ErrorIs(t, err, backends.ErrUnavailable)
@@ -176,4 +177,22 @@ func TestManyBeginTheSameKey(t *testing.T) {
 		}
 	}
 	require.Equal(t, cap(errs)+5, count)
+}
+
+// TestStoreEndsWhatAFailureLeft is the whole way: the store is away while the upload begins and
+// while it is given up, and then it is back.
+func TestStoreEndsWhatAFailureLeft(t *testing.T) {
+	p, d := newProxy(t)
+	store := backends.NewStore("test", d, backends.StoreOptions{PartSize: minPart})
+	p.spoil(createA, 1, loseAnswer)
+	p.spoil(listA, maxAttempts-1+maxAttempts, loseRequest)
+	w, err := store.Create(t.Context(), "a", backends.CreateOptions{})
+	require.NoError(t, err)
+	_, _ = w.Write(make([]byte, minPart+1)) // it may hear of it already
+	_, err = w.Commit(t.Context())
+	require.ErrorIs(t, err, backends.ErrUnavailable)
+	_, uploads := left(t, minio.Shared(t), d.opts.Bucket)
+	require.Len(t, uploads, 1)
+	require.NoError(t, store.Close()) // does not wait for the next try
+	requireNoUploads(t, d)
 }
