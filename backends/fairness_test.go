@@ -72,6 +72,33 @@ func TestSlowUploadsDoNotStopFastOnes(t *testing.T) {
 	})
 }
 
+func TestPartsAreSentEarlyWhileMemoryIsShort(t *testing.T) {
+	for _, c := range []struct {
+		minPart int64
+		parts   int
+	}{{1, 1 + 2*3}, {partSize, 4}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBench(t, memstore.Options{Limits: func(l *backends.Limits) { l.MinPart = c.minPart }})
+			const holders = budget / 4 / backends.ChunkSize // one chunk of a second part for each
+			proceed := make(chan struct{})
+			var all sync.WaitGroup
+			for i := range holders {
+				all.Go(func() {
+					upload(t, b.Store, fmt.Sprint("holder", i), io.MultiReader(bytes.NewReader(noise(1, partSize+1000)), &held{proceed}))
+				})
+				synctest.Wait() // its first part has been sent
+			}
+			b.save(t, "a", noise(2, 4*partSize)) // the first part is a small object's
+			parts := b.count("PutPart") - holders
+			close(proceed)
+			all.Wait()
+			require.Equal(t, c.parts, parts)
+			require.True(t, bytes.Equal(noise(2, 4*partSize), b.load(t, "a")))
+			b.requireClean(t)
+		})
+	}
+}
+
 func upload(t *testing.T, s *backends.Store, key string, from io.Reader) {
 	t.Helper()
 	w, err := s.Create(t.Context(), key, backends.CreateOptions{})

@@ -23,8 +23,8 @@ type client struct {
 	bench  *bench
 	random *rand.Rand
 	data   *bytes.Reader
-	slow   bool
-	left   int64 // until it breaks off; below zero for never
+	late   time.Duration // that a packet may be
+	left   int64         // until it breaks off; below zero for never
 	peak   *peak
 }
 
@@ -43,8 +43,8 @@ func (p *peak) look(m *backends.Memory) {
 
 func (c *client) Read(p []byte) (int, error) {
 	c.peak.look(c.bench.memory)
-	if c.slow && c.random.IntN(3) == 0 {
-		time.Sleep(time.Duration(c.random.IntN(1000)) * time.Millisecond)
+	if c.late > 0 && c.random.IntN(3) == 0 {
+		time.Sleep(time.Duration(c.random.Int64N(int64(c.late))))
 	}
 	if c.left == 0 {
 		return 0, io.ErrUnexpectedEOF
@@ -71,7 +71,7 @@ func (c *client) run(t *testing.T, key string) bool {
 		return false
 	}
 	if c.left > 0 && c.random.IntN(2) == 0 { // its control connection breaks instead
-		time.AfterFunc(time.Duration(c.random.IntN(3000))*time.Millisecond, cancel)
+		time.AfterFunc(time.Duration(c.random.IntN(30_000))*time.Millisecond, cancel)
 	}
 	if _, err = w.ReadFrom(c); err != nil {
 		if c.left < 0 || w.Abort(t.Context()) != nil {
@@ -86,24 +86,30 @@ func (c *client) run(t *testing.T, key string) bool {
 }
 
 func TestManyUploadsShareATinyBudget(t *testing.T) {
-	for _, caps := range []backends.Caps{0, backends.CapParallelParts} {
+	for _, opts := range []memstore.Options{
+		{},
+		{Without: backends.CapParallelParts},
+		{Limits: func(l *backends.Limits) { l.MinPart = partSize * 5 / 8 }},
+		{Limits: func(l *backends.Limits) { l.MinPart = partSize }}, // none can be sent early
+	} {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { shareATinyBudget(t, seed, caps) })
+			synctest.Test(t, func(t *testing.T) { shareATinyBudget(t, seed, opts) })
 		})
 	}
 }
 
-func shareATinyBudget(t *testing.T, seed uint64, without backends.Caps) {
+func shareATinyBudget(t *testing.T, seed uint64, opts memstore.Options) {
 	t.Helper()
 	const clients = 40
-	b := newBench(t, memstore.Options{Without: without})
+	b := newBench(t, opts)
 	b.before = func(_ context.Context, op string, n int) error {
 		if op == "PutPart" && n%5 == 0 {
 			time.Sleep(time.Duration(n%7) * 100 * time.Millisecond) // a store that is slow at times
 		}
 		return nil
 	}
+	late := []time.Duration{0, time.Second, 0, 20 * time.Second} // the last are slow ones for Memory
 	lowest := &peak{}
 	var all sync.WaitGroup
 	committed := make([]bool, clients)
@@ -114,8 +120,8 @@ func shareATinyBudget(t *testing.T, seed uint64, without backends.Caps) {
 	for i := range clients {
 		data := content(i)
 		random := rand.New(rand.NewPCG(seed, uint64(1000+i)))
-		c := &client{bench: b, random: random, data: bytes.NewReader(data), slow: i%2 == 0, left: -1, peak: lowest}
-		if i%4 == 3 && len(data) > 0 {
+		c := &client{bench: b, random: random, data: bytes.NewReader(data), late: late[i%4], left: -1, peak: lowest}
+		if i%5 == 3 && len(data) > 0 {
 			c.left = int64(random.IntN(len(data)))
 		}
 		all.Go(func() { committed[i] = c.run(t, fmt.Sprint("file", i)) })
