@@ -4,10 +4,10 @@
 // A file appears under its key only when all of it is on the disk: it is written under
 // .tidegate/uploads/ of the same directory, forced to the disk, and renamed.
 //
-// Every path is resolved beneath the directory (os.Root). A symbolic link that stays inside is
-// followed when a key is read, as the owner of the disk laid it; one that leads out is not there
-// in listings and refused otherwise. A write or a removal replaces or removes a link itself.
-// Devices, sockets, pipes, and files whose names are not UTF-8 do not exist.
+// Every path is resolved beneath the directory (os.Root), and symbolic links in it are not followed,
+// wherever they lead: inside the directory they would lead out of a user's prefix. Links, devices,
+// sockets, pipes, and files whose names are not UTF-8 do not exist: nothing lists, reads or removes
+// them. Nothing is written below a link; a file written to its name replaces it.
 package localstore
 
 import (
@@ -74,6 +74,10 @@ func New(opts Options) (*Driver, error) {
 		return nil, fmt.Errorf("local store: opening its directory: %w", err)
 	}
 	d := &Driver{path: opts.Path, root: root}
+	if err := d.refuseLinks("open", uploadsDir, uploadsDir, backends.ErrPermission); err != nil {
+		discard(root)
+		return nil, fmt.Errorf("local store: the folder of its uploads: %w", err)
+	}
 	d.removeAbandoned(time.Now().Add(-uploadLife))
 	return d, nil
 }

@@ -1,7 +1,6 @@
 package localstore
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -27,8 +26,7 @@ var errnoKinds = map[syscall.Errno]backends.Kind{
 	syscall.EFBIG:        backends.ErrTooLarge,
 	syscall.EROFS:        backends.ErrPermission,
 	syscall.ENOTDIR:      backends.ErrNotExist, // an element before the last is a file: nothing can lie below
-	syscall.ELOOP:        backends.ErrNotExist,
-	syscall.EISDIR:       backends.ErrExist, // a file cannot take the place of a directory
+	syscall.EISDIR:       backends.ErrExist,    // a file cannot take the place of a directory
 	syscall.ENAMETOOLONG: backends.ErrInvalid,
 	syscall.EINVAL:       backends.ErrInvalid,     // a folder moved into itself; a character the disk cannot hold
 	syscall.EXDEV:        backends.ErrUnsupported, // another disk mounted below the root: no rename reaches it
@@ -55,13 +53,12 @@ func kindOf(err error) backends.Kind {
 		return backends.ErrPermission
 	case errors.Is(err, os.ErrClosed):
 		return backends.ErrUnavailable
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return backends.ErrUnknown
-	case isPathError(err) && !isErrno:
-		return backends.ErrPermission // os.Root refuses a link that leads out; its error has no name
 	}
 	return backends.ErrUnknown
 }
+
+// isNotExist reports whether err says that nothing is there.
+func isNotExist(err error) bool { return err != nil && kindOf(err) == backends.ErrNotExist }
 
 func isPathError(err error) bool {
 	var path *fs.PathError

@@ -6,93 +6,215 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidegate/tidegate/backends"
 )
 
-// requireHidden checks that key is neither listed nor read. kinds are the answers that Stat may give.
-func requireHidden(t *testing.T, d *Driver, key string, kind backends.Kind) {
+// requireUnread checks that key is there for nobody who reads, and for no removal.
+func requireUnread(t *testing.T, d *Driver, key string) {
 	t.Helper()
-	for _, recursive := range []bool{false, true} {
-		for _, listed := range list(t, d, backends.ListOptions{Recursive: recursive}) {
-			require.NotContains(t, listed, key)
-		}
+	ctx := t.Context()
+	for _, key := range []string{key, key + "/"} {
+		_, err := d.Stat(ctx, key)
+		require.ErrorIs(t, err, backends.ErrNotExist, key)
+		_, _, err = d.ReadRange(ctx, key, "", 0, -1)
+		require.ErrorIs(t, err, backends.ErrNotExist, key)
+		_, err = d.Copy(ctx, "copy", backends.Info{Key: key}, backends.WriteOptions{})
+		require.ErrorIs(t, err, backends.ErrNotExist, key)
+		_, err = d.Copy(ctx, key, backends.Info{Key: key}, backends.WriteOptions{ModTime: time.Unix(1, 0)})
+		require.ErrorIs(t, err, backends.ErrNotExist, key)
+		to := "moved" + key[len(strings.TrimSuffix(key, "/")):]
+		_, err = d.Move(ctx, to, backends.Info{Key: key}, backends.WriteOptions{})
+		require.ErrorIs(t, err, backends.ErrNotExist, key)
+		require.NoError(t, d.Delete(ctx, []string{key}), "absent")
 	}
-	_, err := d.Stat(t.Context(), key)
-	require.ErrorIs(t, err, kind)
-	_, _, err = d.ReadRange(t.Context(), key, "", 0, -1)
-	require.ErrorIs(t, err, kind)
+	for _, recursive := range []bool{false, true} {
+		require.Empty(t, list(t, d, backends.ListOptions{Prefix: key + "/", Recursive: recursive}))
+		require.Empty(t, list(t, d, backends.ListOptions{Prefix: key, Recursive: recursive}))
+	}
 }
 
-func TestLinksThatLeadOut(t *testing.T) {
+// requireUnwritten checks that nothing can be written at key, which lies below a link.
+func requireUnwritten(t *testing.T, d *Driver, key string, file, folder backends.Info) {
+	t.Helper()
+	ctx := t.Context()
+	var none backends.WriteOptions
+	_, err := d.Put(ctx, key, body("new"), none)
+	require.ErrorIs(t, err, backends.ErrPermission, key)
+	_, err = d.Put(ctx, key, body("new"), backends.WriteOptions{IfAbsent: true})
+	require.ErrorIs(t, err, backends.ErrPermission, key)
+	_, err = d.Put(ctx, key+"/", body(""), none)
+	require.ErrorIs(t, err, backends.ErrPermission, key)
+	_, err = d.StartUpload(ctx, key, none)
+	require.ErrorIs(t, err, backends.ErrPermission, key)
+	_, err = d.ResumeUpload(ctx, key, "AAAA", none)
+	require.ErrorIs(t, err, backends.ErrPermission, key)
+	_, err = d.Copy(ctx, key, file, none)
+	require.ErrorIs(t, err, backends.ErrPermission, key)
+	_, err = d.Move(ctx, key, file, none)
+	require.ErrorIs(t, err, backends.ErrPermission, key)
+	_, err = d.Move(ctx, key+"/", folder, none)
+	require.ErrorIs(t, err, backends.ErrPermission, key)
+}
+
+// TestLinksAreNotFollowed: one user's folder has links to what is another's, and to what lies
+// outside of the store.
+func TestLinksAreNotFollowed(t *testing.T) {
 	d, dir := newDriver(t)
 	outside := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o600))
-	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "absolute")))
-	up, err := filepath.Rel(dir, outside)
+	up, err := filepath.Rel(filepath.Join(dir, "p", "loc"), outside)
 	require.NoError(t, err)
-	require.NoError(t, os.Symlink(up, filepath.Join(dir, "relative")))
-	require.NoError(t, os.Symlink(filepath.Join(outside, "secret"), filepath.Join(dir, "file")))
+	put(t, d, "p/other/secret", "secret")
+	put(t, d, ".tidegate/journal/secret", "secret")
+	file, folder := put(t, d, "p/loc/file", "data"), put(t, d, "p/loc/folder/", "")
 
-	requireHidden(t, d, "file", backends.ErrPermission)
-	for _, link := range []string{"absolute", "relative"} {
-		requireHidden(t, d, link, backends.ErrPermission)
-		key := link + "/secret"
-		requireHidden(t, d, key, backends.ErrPermission)
-
-		_, err := d.ListPage(t.Context(), backends.ListOptions{Prefix: link + "/"})
-		require.ErrorIs(t, err, backends.ErrPermission)
-		_, err = d.Put(t.Context(), key, body("new"), backends.WriteOptions{})
-		require.ErrorIs(t, err, backends.ErrPermission)
-		_, err = d.Put(t.Context(), link+"/new/", body(""), backends.WriteOptions{})
-		require.ErrorIs(t, err, backends.ErrPermission)
-		require.ErrorIs(t, d.Delete(t.Context(), []string{key}), backends.ErrPermission)
-		src := put(t, d, "src", "data")
-		_, err = d.Move(t.Context(), key, src, backends.WriteOptions{})
-		require.ErrorIs(t, err, backends.ErrPermission)
-		_, err = d.Copy(t.Context(), key, src, backends.WriteOptions{})
-		require.ErrorIs(t, err, backends.ErrPermission)
+	below := map[string]string{ // what a link may lead to, and what a user would look for below it
+		"../..":             "p/other/secret",
+		"../other":          "secret",
+		"../../.tidegate":   "journal/secret",
+		".":                 "file",
+		"folder":            "new",
+		"file":              "new",
+		"../other/secret":   "new",
+		"nowhere":           "new",
+		"link":              "new", // itself
+		outside:             "secret",
+		up:                  "secret",
+		outside + "/secret": "new",
 	}
-	data, err := os.ReadFile(filepath.Join(outside, "secret"))
-	require.NoError(t, err)
-	require.Equal(t, "secret", string(data))
+	for target, name := range below {
+		t.Run(target, func(t *testing.T) {
+			link := filepath.Join(dir, "p", "loc", "link")
+			require.NoError(t, os.Symlink(target, link))
+			before, _ := left(t, dir)
+			requireUnread(t, d, "p/loc/link")
+			requireUnread(t, d, "p/loc/link/"+name)
+			requireUnwritten(t, d, "p/loc/link/"+name, file, folder)
+			requireUnwritten(t, d, "p/loc/link/new/new", file, folder)
+			require.Equal(t, []string{"p/loc/", "p/loc/file", "p/loc/folder/"},
+				list(t, d, backends.ListOptions{Prefix: "p/loc/"}))
+			require.Equal(t, []string{"p/", "p/loc/", "p/loc/file", "p/loc/folder/", "p/other/", "p/other/secret"},
+				list(t, d, backends.ListOptions{Prefix: "p/", Recursive: true}))
+			after, uploads := left(t, dir)
+			require.Equal(t, before, after)
+			require.Empty(t, uploads)
+			now, err := os.Readlink(link)
+			require.NoError(t, err)
+			require.Equal(t, target, now)
+			require.NoError(t, os.Remove(link))
+		})
+	}
+	require.Equal(t, "secret", read(t, d, "p/other/secret"))
+	require.Equal(t, "secret", read(t, d, ".tidegate/journal/secret"))
 	names, err := os.ReadDir(outside)
 	require.NoError(t, err)
 	require.Len(t, names, 1)
-	_, uploads := left(t, dir)
-	require.Empty(t, uploads)
 }
 
-func TestLinksThatStayInside(t *testing.T) {
+// TestWriteToTheNameOfALink: it replaces the link as it would a file, and never what it leads to.
+func TestWriteToTheNameOfALink(t *testing.T) {
+	ctx := t.Context()
+	for name, write := range map[string]func(d *Driver, opts backends.WriteOptions) error{
+		"put": func(d *Driver, opts backends.WriteOptions) error {
+			_, err := d.Put(ctx, "a/link", body("new"), opts)
+			return err
+		},
+		"copy": func(d *Driver, opts backends.WriteOptions) error {
+			_, err := d.Copy(ctx, "a/link", backends.Info{Key: "src"}, opts)
+			return err
+		},
+		"move": func(d *Driver, opts backends.WriteOptions) error {
+			_, err := d.Move(ctx, "a/link", backends.Info{Key: "src"}, opts)
+			return err
+		},
+	} {
+		for _, target := range []string{"../real/file", "../real", "nowhere"} {
+			t.Run(name+" "+target, func(t *testing.T) {
+				d, dir := newDriver(t)
+				version := put(t, d, "real/file", "data").Version
+				put(t, d, "src", "new")
+				put(t, d, "a/", "")
+				require.NoError(t, os.Symlink(target, filepath.Join(dir, "a", "link")))
+
+				require.ErrorIs(t, write(d, backends.WriteOptions{IfAbsent: true}), backends.ErrExist)
+				require.ErrorIs(t, write(d, backends.WriteOptions{IfVersion: version}), backends.ErrChanged)
+				_, err := d.Put(ctx, "a/link/", body(""), backends.WriteOptions{})
+				require.ErrorIs(t, err, backends.ErrExist, "no folder is there")
+				require.NoError(t, write(d, backends.WriteOptions{ModTime: time.Unix(1, 0)}))
+				require.Equal(t, "new", read(t, d, "a/link"))
+				require.Equal(t, "data", read(t, d, "real/file"))
+				now, err := d.Stat(ctx, "real/file")
+				require.NoError(t, err)
+				require.Equal(t, version, now.Version)
+			})
+		}
+	}
+}
+
+// TestLinkMadeDuringAnUpload: a folder above the key has become a link by the Commit.
+func TestLinkMadeDuringAnUpload(t *testing.T) {
 	d, dir := newDriver(t)
-	put(t, d, "real/file", "data")
-	require.NoError(t, os.Symlink("real", filepath.Join(dir, "dir")))
-	require.NoError(t, os.Symlink("../real/file", filepath.Join(dir, "real", "link")))
-	require.NoError(t, os.Symlink(".", filepath.Join(dir, "real", "circle")))
-	require.NoError(t, os.Symlink("self", filepath.Join(dir, "self")))
-	require.NoError(t, os.Symlink("nowhere", filepath.Join(dir, "broken")))
-
-	require.Equal(t, []string{"dir/", "real/"}, list(t, d, backends.ListOptions{}))
-	require.Equal(t, []string{"dir/", "dir/circle/", "dir/file", "dir/link"}, list(t, d, backends.ListOptions{Prefix: "dir/"}))
-	require.Equal(t, []string{"dir/", "real/", "real/circle/", "real/file", "real/link"},
-		list(t, d, backends.ListOptions{Recursive: true}), "links are not walked into")
-	info, err := d.Stat(t.Context(), "dir/link")
+	put(t, d, "other/file", "data")
+	u := start(t, d, "a/file", "new")
+	parts, err := u.Parts(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, int64(len("data")), info.Size)
+	require.NoError(t, os.Symlink("other", filepath.Join(dir, "a")))
+	_, err = u.Commit(t.Context(), parts, backends.CommitOptions{Size: int64(len("new"))})
+	require.ErrorIs(t, err, backends.ErrPermission)
+	require.Equal(t, "data", read(t, d, "other/file"))
 
-	put(t, d, "real/link", "other") // a write takes the place of the link
-	require.Equal(t, "data", read(t, d, "real/file"))
-	require.Equal(t, "other", read(t, d, "real/link"))
-	put(t, d, "dir/new", "new")
-	require.Equal(t, "new", read(t, d, "real/new"))
-	require.NoError(t, d.Delete(t.Context(), []string{"dir/"}))
-	require.Equal(t, "data", read(t, d, "real/file"), "only the link is gone")
-	requireHidden(t, d, "self", backends.ErrNotExist)
-	requireHidden(t, d, "broken", backends.ErrNotExist)
+	require.NoError(t, os.Remove(filepath.Join(dir, "a")))
+	_, err = u.Commit(t.Context(), parts, backends.CommitOptions{Size: int64(len("new"))})
+	require.NoError(t, err, "nothing is lost")
+	require.Equal(t, "new", read(t, d, "a/file"))
+}
+
+// TestStateFolderIsNoLink: staged files would lie where users see them, and what is old there
+// would be taken for abandoned.
+func TestStateFolderIsNoLink(t *testing.T) {
+	for _, local := range []string{".tidegate", ".tidegate/uploads"} {
+		dir := t.TempDir()
+		link := filepath.Join(dir, filepath.FromSlash(local))
+		require.NoError(t, os.MkdirAll(filepath.Dir(link), 0o700))
+		require.NoError(t, os.Symlink(".", link))
+		_, err := New(Options{Path: dir})
+		require.ErrorContains(t, err, "local store: ")
+		require.ErrorContains(t, err, "symbolic link")
+	}
+	dir := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(t.TempDir(), dir))
+	d, err := New(Options{Path: dir})
+	require.NoError(t, err, "the path of the store itself may be one")
+	put(t, d, "a", "data")
+	require.NoError(t, d.Close())
+}
+
+// TestDeepPath: the look for links opens folder by folder, and holds none of them.
+func TestDeepPath(t *testing.T) {
+	d, _ := newDriver(t)
+	folder := strings.Repeat("a/", 200)
+	put(t, d, folder+"file", "data")
+	open := openFiles(t)
+	_, err := d.Stat(t.Context(), folder+"file")
+	require.NoError(t, err)
+	_, err = d.Stat(t.Context(), folder+"none/none")
+	require.ErrorIs(t, err, backends.ErrNotExist)
+	require.LessOrEqual(t, openFiles(t), open)
+}
+
+// openFiles returns how many files this process has open.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	names, err := os.ReadDir("/dev/fd")
+	require.NoError(t, err)
+	return len(names)
 }
 
 func TestWhatIsNoFile(t *testing.T) {

@@ -1,7 +1,6 @@
 package localstore
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -40,6 +39,13 @@ func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backe
 	if folder != "" && (!backends.ValidKey(folder) || folder != backends.StatePrefix && private(folder)) {
 		return backends.Page{}, nil // no file can have such a key
 	}
+	linked, err := d.hasLink(localFolder(folder))
+	if err != nil {
+		return backends.Page{}, failed(op, opts.Prefix, err)
+	}
+	if linked {
+		return backends.Page{}, nil
+	}
 	l := lister{d: d, prefix: opts.Prefix, recursive: opts.Recursive, max: opts.Max, last: opts.Token}
 	if l.max <= 0 {
 		l.max = defaultPage
@@ -65,29 +71,20 @@ type lister struct {
 	page backends.Page
 }
 
-// entry is one name of a directory.
-type entry struct {
-	name string // with a "/" at the end for a directory
-	link bool   // a symbolic link
-}
-
 // walk adds what folder holds behind l.last, and the marker of folder itself if it is asked for.
 // A folder that is not there holds nothing.
 func (l *lister) walk(ctx context.Context, folder string, marker bool) error {
-	local := "."
-	if folder != "" {
-		local = filepath.FromSlash(strings.TrimSuffix(folder, "/"))
-	}
+	local := localFolder(folder)
 	// Looked at before it is opened: OpenRoot would wait for ever on a pipe.
-	fi, err := l.d.root.Stat(local)
-	if kindIs(err, backends.ErrNotExist) || err == nil && !fi.IsDir() {
+	fi, err := l.d.root.Lstat(local)
+	if isNotExist(err) || err == nil && !fi.IsDir() {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	root, err := l.d.root.OpenRoot(local)
-	if kindIs(err, backends.ErrNotExist) {
+	if isNotExist(err) {
 		return nil
 	}
 	if err != nil {
@@ -99,15 +96,15 @@ func (l *lister) walk(ctx context.Context, folder string, marker bool) error {
 		info, _ := infoOf(folder, fi)
 		l.add(info)
 	}
-	entries, cut, err := l.next(ctx, root, folder)
+	names, cut, err := l.next(ctx, root, folder)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
+	for _, name := range names {
 		if l.more {
 			return nil
 		}
-		if err := l.visit(ctx, root, folder, e); err != nil {
+		if err := l.visit(ctx, root, folder, name); err != nil {
 			return err
 		}
 	}
@@ -115,7 +112,13 @@ func (l *lister) walk(ctx context.Context, folder string, marker bool) error {
 	return nil
 }
 
-func kindIs(err error, kind backends.Kind) bool { return err != nil && kindOf(err) == kind }
+// localFolder returns the path beneath the root for a folder that is listed, the store's own too.
+func localFolder(folder string) string {
+	if folder == "" {
+		return "."
+	}
+	return filepath.FromSlash(strings.TrimSuffix(folder, "/"))
+}
 
 // add adds an entry to the page, or ends the page before it.
 func (l *lister) add(info backends.Info) {
@@ -127,20 +130,17 @@ func (l *lister) add(info backends.Info) {
 	l.last = info.Key
 }
 
-// visit adds an entry of folder, and what lies below it.
-func (l *lister) visit(ctx context.Context, root *os.Root, folder string, e entry) error {
-	key := folder + e.name
+// visit adds what folder holds under name, and what lies below it.
+func (l *lister) visit(ctx context.Context, root *os.Root, folder, name string) error {
+	key := folder + name
 	if len(l.page.Entries) == l.max {
 		l.more = true
 		return nil
 	}
 	if key > l.last {
 		l.last = key
-		fi, err := root.Lstat(strings.TrimSuffix(e.name, "/"))
-		if err == nil && e.link {
-			fi, err = l.d.root.Stat(filepath.FromSlash(strings.TrimSuffix(key, "/")))
-		}
-		if kindIs(err, backends.ErrNotExist) {
+		fi, err := root.Lstat(strings.TrimSuffix(name, "/"))
+		if isNotExist(err) {
 			return nil // gone meanwhile
 		}
 		if err != nil {
@@ -157,16 +157,15 @@ func (l *lister) visit(ctx context.Context, root *os.Root, folder string, e entr
 			l.add(info)
 		}
 	}
-	// Links are not walked into: they can lead in a circle.
-	if l.recursive && isFolderKey(key) && !e.link {
+	if l.recursive && isFolderKey(key) {
 		return l.walk(ctx, key, false)
 	}
 	return nil
 }
 
-// next returns, in key order, the first entries of folder that can belong to the page; cut says
-// that there are more. It keeps no more than twice as many names as the page has room for.
-func (l *lister) next(ctx context.Context, root *os.Root, folder string) (entries []entry, cut bool, err error) {
+// next returns, in key order, the first names in folder that can belong to the page; cut says that
+// there are more. It keeps no more than twice as many names as the page has room for.
+func (l *lister) next(ctx context.Context, root *os.Root, folder string) (names []string, cut bool, err error) {
 	dir, err := root.Open(".")
 	if err != nil {
 		return nil, false, err
@@ -175,9 +174,9 @@ func (l *lister) next(ctx context.Context, root *os.Root, folder string) (entrie
 
 	room := l.max - len(l.page.Entries) + 1 // one more, to know of it
 	smallest := func() {
-		slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
-		if len(entries) > room {
-			entries, cut = entries[:room], true
+		slices.Sort(names)
+		if len(names) > room {
+			names, cut = names[:room], true
 		}
 	}
 	for {
@@ -186,17 +185,17 @@ func (l *lister) next(ctx context.Context, root *os.Root, folder string) (entrie
 		}
 		batch, err := dir.ReadDir(listBatch)
 		for _, de := range batch {
-			e, ok := l.entryOf(folder, de)
-			if !ok || cut && e.name >= entries[room-1].name {
+			name, ok := l.nameOf(folder, de)
+			if !ok || cut && name >= names[room-1] {
 				continue
 			}
-			if entries = append(entries, e); len(entries) >= 2*room {
+			if names = append(names, name); len(names) >= 2*room {
 				smallest()
 			}
 		}
 		if errors.Is(err, io.EOF) {
 			smallest()
-			return entries, cut, nil
+			return names, cut, nil
 		}
 		if err != nil {
 			return nil, false, err
@@ -204,30 +203,23 @@ func (l *lister) next(ctx context.Context, root *os.Root, folder string) (entrie
 	}
 }
 
-// entryOf names an entry of folder as its key does; false if it does not belong to the page.
-func (l *lister) entryOf(folder string, de fs.DirEntry) (entry, bool) {
-	e := entry{name: de.Name()}
-	if !utf8.ValidString(e.name) {
-		return entry{}, false
+// nameOf names an entry of folder as its key does, a directory with a "/" at the end; false if it
+// does not belong to the page.
+func (l *lister) nameOf(folder string, de fs.DirEntry) (string, bool) {
+	name := de.Name()
+	if !utf8.ValidString(name) {
+		return "", false
 	}
 	switch de.Type() {
 	case 0:
 	case fs.ModeDir:
-		e.name += "/"
-	case fs.ModeSymlink:
-		fi, err := l.d.root.Stat(filepath.FromSlash(folder + e.name))
-		if err != nil {
-			return entry{}, false // leads out, nowhere, or in a circle
-		}
-		if e.link = true; fi.IsDir() {
-			e.name += "/"
-		}
+		name += "/"
 	default:
-		return entry{}, false
+		return "", false
 	}
-	key := folder + e.name
+	key := folder + name
 	behind := key > l.last || l.recursive && isFolderKey(key) && strings.HasPrefix(l.last, key)
-	return e, behind && strings.HasPrefix(key, l.prefix) && !l.hidden(key)
+	return name, behind && strings.HasPrefix(key, l.prefix) && !l.hidden(key)
 }
 
 // hidden reports whether key is left out. The state folder may hold what belongs to the Store,

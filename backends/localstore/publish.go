@@ -65,7 +65,7 @@ func (d *Driver) removeAbandoned(oldest time.Time) {
 
 // publish makes the staged file f the object at key, under the conditions of opts.
 func (d *Driver) publish(ctx context.Context, op, key string, f *os.File, id string, opts backends.WriteOptions) (backends.Info, error) {
-	local, err := localPath(op, key)
+	local, err := d.writePath(op, key)
 	if err != nil {
 		return backends.Info{}, err
 	}

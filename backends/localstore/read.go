@@ -20,7 +20,7 @@ func (d *Driver) Stat(ctx context.Context, key string) (backends.Info, error) {
 	if err := ctx.Err(); err != nil {
 		return backends.Info{}, failed(op, key, err)
 	}
-	local, err := localPath(op, key)
+	local, err := d.readPath(op, key)
 	if err != nil {
 		return backends.Info{}, err
 	}
@@ -28,7 +28,7 @@ func (d *Driver) Stat(ctx context.Context, key string) (backends.Info, error) {
 }
 
 func (d *Driver) stat(op, key, local string) (backends.Info, error) {
-	fi, err := d.root.Stat(local)
+	fi, err := d.root.Lstat(local)
 	if err != nil {
 		return backends.Info{}, failed(op, key, err)
 	}
@@ -70,11 +70,7 @@ func (d *Driver) ReadRange(ctx context.Context, key, version string, off, n int6
 	if err := ctx.Err(); err != nil {
 		return nil, backends.Info{}, failed(op, key, err)
 	}
-	local, err := localPath(op, key)
-	if err != nil {
-		return nil, backends.Info{}, err
-	}
-	f, info, err := d.open(op, key, local)
+	f, info, err := d.open(op, key)
 	if err != nil {
 		return nil, backends.Info{}, err
 	}
@@ -86,8 +82,12 @@ func (d *Driver) ReadRange(ctx context.Context, key, version string, off, n int6
 	return r, info, nil
 }
 
-// open opens the file at local, or the directory if key asks for one.
-func (d *Driver) open(op, key, local string) (*os.File, backends.Info, error) {
+// open opens the file, or the directory if key asks for one.
+func (d *Driver) open(op, key string) (*os.File, backends.Info, error) {
+	local, err := d.readPath(op, key)
+	if err != nil {
+		return nil, backends.Info{}, err
+	}
 	f, err := d.root.OpenFile(local, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
 		return nil, backends.Info{}, failed(op, key, err)

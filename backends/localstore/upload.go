@@ -34,7 +34,7 @@ type upload struct {
 // StartUpload makes the file, and copies the base into it.
 func (d *Driver) StartUpload(ctx context.Context, key string, opts backends.WriteOptions) (backends.Upload, error) {
 	const op = "start upload"
-	if err := checkWrite(ctx, op, key, opts); err != nil {
+	if err := d.checkWrite(ctx, op, key, opts); err != nil {
 		return nil, err
 	}
 	f, id, err := d.stage()
@@ -60,11 +60,7 @@ func (d *Driver) StartUpload(ctx context.Context, key string, opts backends.Writ
 // before the record tells of it.
 func (u *upload) copyBase(ctx context.Context) error {
 	const op = "copy base"
-	local, err := localPath(op, u.key)
-	if err != nil {
-		return err
-	}
-	base, now, err := u.d.open(op, u.key, local)
+	base, now, err := u.d.open(op, u.key)
 	switch {
 	case errors.Is(err, backends.ErrNotExist):
 		return backends.NewError(op, u.key, backends.ErrChanged, nil)
@@ -87,7 +83,7 @@ func (u *upload) copyBase(ctx context.Context) error {
 // ResumeUpload finds an upload by its record, and of its parts those whose bytes are there.
 func (d *Driver) ResumeUpload(ctx context.Context, key string, id backends.UploadID, opts backends.WriteOptions) (backends.Upload, error) {
 	const op = "resume upload"
-	if err := checkWrite(ctx, op, key, opts); err != nil {
+	if err := d.checkWrite(ctx, op, key, opts); err != nil {
 		return nil, err
 	}
 	u := &upload{d: d, id: string(id), key: key, opts: opts}

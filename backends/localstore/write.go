@@ -36,7 +36,7 @@ func sizeError(got, want int64) error {
 
 // write publishes at key what fill writes to a file, or leaves nothing.
 func (d *Driver) write(ctx context.Context, op, key string, opts backends.WriteOptions, fill func(*os.File) error) (backends.Info, error) {
-	if err := checkWrite(ctx, op, key, opts); err != nil {
+	if err := d.checkWrite(ctx, op, key, opts); err != nil {
 		return backends.Info{}, err
 	}
 	f, id, err := d.stage()
@@ -56,7 +56,7 @@ func (d *Driver) write(ctx context.Context, op, key string, opts backends.WriteO
 }
 
 // checkWrite refuses early what can never become an object.
-func checkWrite(ctx context.Context, op, key string, opts backends.WriteOptions) error {
+func (d *Driver) checkWrite(ctx context.Context, op, key string, opts backends.WriteOptions) error {
 	if err := ctx.Err(); err != nil {
 		return failed(op, key, err)
 	}
@@ -69,7 +69,7 @@ func checkWrite(ctx context.Context, op, key string, opts backends.WriteOptions)
 	if err := checkTime(op, key, opts.ModTime); err != nil {
 		return err
 	}
-	_, err := localPath(op, key)
+	_, err := d.writePath(op, key)
 	return err
 }
 
@@ -83,7 +83,7 @@ func checkTime(op, key string, t time.Time) error {
 
 // putFolder makes the directory at key, and those above it.
 func (d *Driver) putFolder(ctx context.Context, op, key string, opts backends.WriteOptions) (backends.Info, error) {
-	local, err := localPath(op, key)
+	local, err := d.writePath(op, key)
 	if err != nil {
 		return backends.Info{}, err
 	}
@@ -125,11 +125,7 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 		}
 		return d.putFolder(ctx, op, dst, opts)
 	}
-	local, err := localPath(op, src.Key)
-	if err != nil {
-		return backends.Info{}, err
-	}
-	from, now, err := d.open(op, src.Key, local)
+	from, now, err := d.open(op, src.Key)
 	if err != nil {
 		return backends.Info{}, err
 	}
@@ -145,7 +141,7 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 
 // restamp is a Copy onto itself: all that it can replace on a disk is the modification time.
 func (d *Driver) restamp(ctx context.Context, op string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
-	local, err := localPath(op, src.Key)
+	local, err := d.readPath(op, src.Key)
 	if err != nil {
 		return backends.Info{}, err
 	}
@@ -209,11 +205,11 @@ func copyBytes(ctx context.Context, to, from *os.File, n int64) error {
 // Move renames a file, or a directory with all that is in it.
 func (d *Driver) Move(ctx context.Context, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
 	const op = "move"
-	from, err := localPath(op, src.Key)
+	from, err := d.readPath(op, src.Key)
 	if err != nil {
 		return backends.Info{}, err
 	}
-	to, err := localPath(op, dst)
+	to, err := d.writePath(op, dst)
 	if err != nil {
 		return backends.Info{}, err
 	}
@@ -258,7 +254,10 @@ func (d *Driver) Delete(ctx context.Context, keys []string) error {
 
 func (d *Driver) delete(ctx context.Context, key string) error {
 	const op = "delete"
-	local, err := localPath(op, key)
+	local, err := d.readPath(op, key)
+	if errors.Is(err, backends.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
