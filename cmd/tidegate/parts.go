@@ -63,12 +63,21 @@ func openDriver(ctx context.Context, s config.Store) (backends.Driver, error) {
 	return nil, fmt.Errorf("no driver for type %q", s.Type)
 }
 
+// closeStores closes them side by side: one that is away takes its time to end its uploads.
 func closeStores(stores map[string]*backends.Store) error {
-	var errs []error
+	closed := make(chan error, len(stores))
 	for name, store := range stores {
-		if err := store.Close(); err != nil {
-			errs = append(errs, fmt.Errorf("closing store %s: %w", name, err))
-		}
+		go func() {
+			err := store.Close()
+			if err != nil {
+				err = fmt.Errorf("closing store %s: %w", name, err)
+			}
+			closed <- err
+		}()
+	}
+	var errs []error
+	for range stores {
+		errs = append(errs, <-closed)
 	}
 	return errors.Join(errs...)
 }
