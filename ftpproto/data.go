@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"sync/atomic"
@@ -171,25 +172,42 @@ func (d *dataConn) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
-// ReadFrom sends a file by sendfile where there is no TLS.
+// ReadFrom sends a file, or the range of one that a LimitedReader is, by sendfile where there is
+// no TLS. Like any reader, a range counts down what is left of it.
 func (d *dataConn) ReadFrom(r io.Reader) (int64, error) {
-	file, isFile := r.(*os.File)
-	if !isFile || d.tls != nil {
+	file := fileRange(r)
+	if file == nil || d.tls != nil {
 		return copyData(struct{ io.Writer }{d}, struct{ io.Reader }{r}, d.spare)
 	}
 	var sent int64
-	for {
+	for file.N > 0 {
 		_ = d.wire.TCPConn.SetWriteDeadline(time.Now().Add(d.wire.stall))
-		n, err := d.wire.ReadFrom(io.LimitReader(file, maxWrite))
+		step := min(file.N, maxWrite)
+		n, err := d.wire.ReadFrom(io.LimitReader(file.R, step))
 		d.moved.Add(n)
 		sent += n
+		file.N -= n
 		if err != nil {
 			return sent, d.fail(err)
 		}
-		if n < maxWrite {
-			return sent, nil
+		if n < step {
+			break // the end of the file
 		}
 	}
+	return sent, nil
+}
+
+// fileRange returns r as what net.TCPConn sends by sendfile, nil if r is neither a file nor a
+// range of one.
+func fileRange(r io.Reader) *io.LimitedReader {
+	limited, ok := r.(*io.LimitedReader)
+	if !ok {
+		limited = &io.LimitedReader{R: r, N: math.MaxInt64}
+	}
+	if _, isFile := limited.R.(*os.File); !isFile {
+		return nil
+	}
+	return limited
 }
 
 func (d *dataConn) fail(err error) error {

@@ -70,6 +70,38 @@ func TestDataConnSendsAnything(t *testing.T) {
 	}
 }
 
+// A range of a file ends where it says, and where the file does, and knows what is left of it.
+func TestDataConnSendsARange(t *testing.T) {
+	content := bytes.Repeat([]byte("0123456789abcdef"), 2*maxWrite/16)
+	name := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(name, content, 0o600))
+	for _, tt := range []struct{ off, n, want int }{
+		{0, 0, 0},
+		{0, 1, 1},
+		{5, maxWrite, maxWrite},
+		{5, maxWrite + 1, maxWrite + 1},
+		{0, len(content), len(content)},
+		{5, len(content), len(content) - 5},
+		{len(content), 1, 0},
+	} {
+		file, err := os.Open(name)
+		require.NoError(t, err)
+		_, err = file.Seek(int64(tt.off), io.SeekStart)
+		require.NoError(t, err)
+		d, client := dataPair(t.Context(), t, time.Minute)
+		got := receive(client)
+		rest := io.LimitedReader{R: file, N: int64(tt.n)}
+		n, err := io.Copy(d, &rest)
+		require.NoError(t, err, tt)
+		require.NoError(t, d.finish())
+		require.EqualValues(t, tt.want, n)
+		require.EqualValues(t, tt.n-tt.want, rest.N)
+		require.EqualValues(t, tt.want, d.moved.Load())
+		require.True(t, bytes.Equal(content[tt.off:tt.off+tt.want], <-got), tt)
+		require.NoError(t, file.Close())
+	}
+}
+
 // A client that takes nothing for the stall limit is given up, whatever is sent and how.
 func TestDataConnStalls(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "file")
@@ -80,10 +112,13 @@ func TestDataConnStalls(t *testing.T) {
 	defer file.Close()
 	for how, src := range map[string]io.Reader{
 		"file":   file,
+		"range":  io.LimitReader(file, 1<<29),
 		"reader": struct{ io.Reader }{io.LimitReader(zeros{}, 1<<30)},
 	} {
+		_, err := file.Seek(0, io.SeekStart)
+		require.NoError(t, err)
 		d, _ := dataPair(t.Context(), t, 50*time.Millisecond)
-		_, err := copyData(d, src, d.spare)
+		_, err = copyData(d, src, d.spare)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded, how)
 		code, text := ReplyTo(err, 0, "")
 		require.Equal(t, 426, code, how)
