@@ -1,6 +1,10 @@
 package backends
 
-import "github.com/minio/crc64nvme"
+import (
+	"hash/crc32"
+
+	"github.com/minio/crc64nvme"
+)
 
 // Checksum names the sum that a store verifies on arrival. It is computed once, while buffers fill.
 type Checksum int
@@ -8,32 +12,49 @@ type Checksum int
 // The sums.
 const (
 	NoChecksum Checksum = iota
-	CRC64NVME           // S3's full-object checksum (CRC-64/NVME)
+	CRC64NVME           // S3's full-object checksum, and Azure's of a block (CRC-64/NVME)
+	CRC32C              // Google's (CRC-32/ISCSI), in the lower half
 )
 
 // Update returns the sum of the bytes that gave sum, followed by p.
 func (c Checksum) Update(sum uint64, p []byte) uint64 {
-	if c == CRC64NVME {
+	switch c {
+	case CRC64NVME:
 		return crc64nvme.Update(sum, p)
+	case CRC32C:
+		return uint64(crc32.Update(uint32(sum), castagnoli, p)) //nolint:gosec // the lower half is all there is
 	}
 	return 0
 }
 
-// crc64NVMEPoly is the reversed polynomial of CRC-64/NVME.
-const crc64NVMEPoly = 0x9A6C9329AC4BC9B5
+// castagnoli is constant; MakeTable returns the one that the processor's instruction is used for.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// polynomial returns the reversed polynomial of a CRC, and its number of bits; 0 for no sum.
+func (c Checksum) polynomial() (reversed uint64, bits int) {
+	switch c {
+	case CRC64NVME:
+		return 0x9A6C9329AC4BC9B5, 64
+	case CRC32C:
+		return crc32.Castagnoli, 32
+	}
+	return 0, 0
+}
 
 // Combine returns the sum of two runs of bytes, one behind the other, from the sum of each and
 // the length of the second. It takes time logarithmic in that length.
 //
-// Appending n zero bytes to a message is a linear map of its CRC over GF(2): a 64×64 bit matrix,
-// raised to the n-th power by squaring. (The method of zlib's crc32_combine.)
+// Appending n zero bytes to a message is a linear map of its CRC over GF(2): a matrix of as many
+// rows as the CRC has bits, raised to the n-th power by squaring. (The method of zlib's
+// crc32_combine.)
 func (c Checksum) Combine(first, second uint64, secondLen int64) uint64 {
-	if c != CRC64NVME {
+	polynomial, bits := c.polynomial()
+	if bits == 0 {
 		return 0
 	}
 	var odd, even matrix
-	odd[0] = crc64NVMEPoly // one zero bit
-	for i := 1; i < len(odd); i++ {
+	odd[0] = polynomial // one zero bit
+	for i := 1; i < bits; i++ {
 		odd[i] = 1 << (i - 1)
 	}
 	even.square(&odd) // two bits
@@ -48,7 +69,7 @@ func (c Checksum) Combine(first, second uint64, secondLen int64) uint64 {
 	return first ^ second
 }
 
-// matrix is a 64×64 matrix over GF(2), by columns.
+// matrix is a matrix over GF(2), by columns; those of a shorter CRC leave the last ones zero.
 type matrix [64]uint64
 
 func (m *matrix) times(v uint64) uint64 {

@@ -13,10 +13,10 @@ import (
 
 // Driver is one bucket, container or directory tree. Its methods may be called concurrently.
 //
-// Keys are "/"-separated, UTF-8, without a leading "/". A key that ends in "/" is a folder
-// marker: an empty object on an object store, a directory on a disk. The Store guarantees that
-// keys are valid (ValidKey); a driver refuses with ErrInvalid what its store cannot hold beyond that.
-// The folders above a key need not be made first.
+// Keys are "/"-separated, UTF-8, and not empty. A key that ends in "/" is a folder marker: an
+// empty object on an object store, a directory on a disk. What other tools use for a marker, and
+// only the driver can tell from an object, is shown as such a key. The Store gives a driver no key
+// that CheckKey refuses. The folders above a key need not be made first.
 //
 // What needs an ability that Describe does not declare is refused with ErrUnsupported, and does nothing.
 //
@@ -25,6 +25,10 @@ import (
 type Driver interface {
 	// Describe returns what the store can do. The answer is constant for the driver's life.
 	Describe() (Caps, Limits)
+
+	// CheckKey refuses, with ErrInvalid and without a request, a key that the store could not
+	// hold, or would not give back under the same name.
+	CheckKey(key string) error
 
 	// Check asks the store whether it can be used now: it is reachable, it knows the
 	// credentials, the bucket is there. It leaves no trace in the store.
@@ -68,11 +72,12 @@ type Driver interface {
 	// are moved with all that is below them; dst must then be absent (ErrExist).
 	Move(ctx context.Context, dst string, src Info, opts WriteOptions) (Info, error)
 
-	// Delete removes the keys, at most Limits.DeleteBatch of them, with CapFolders in their order.
-	// It joins one *Error for each key that could not be removed; one that is absent counts as
-	// removed.
+	// Delete removes the targets, at most Limits.DeleteBatch of them, with CapFolders in their order.
+	// It joins one *Error for each that could not be removed: ErrChanged if another version is
+	// there than the one that was meant, and with CapTellsAbsent ErrNotExist if none is. Without it,
+	// one that is absent counts as removed.
 	// A marker of a folder that still holds something may be refused with ErrNotEmpty.
-	Delete(ctx context.Context, keys []string) error
+	Delete(ctx context.Context, targets []Target) error
 
 	// Close frees what the driver holds. Nothing is called after it.
 	Close() error
@@ -129,6 +134,21 @@ type Body struct {
 	Sum  uint64 // by the driver's Checksum; 0 where it has none
 }
 
+// Target names an object to delete.
+type Target struct {
+	Key     string
+	Version string // "" for whichever is there; else needs CapIfVersion
+}
+
+// Targets names whichever objects are at keys.
+func Targets(keys ...string) []Target {
+	targets := make([]Target, len(keys))
+	for i, key := range keys {
+		targets[i].Key = key
+	}
+	return targets
+}
+
 // Info describes one object or, in a listing with a delimiter, one common prefix.
 type Info struct {
 	Key      string // of a prefix: with its "/" at the end
@@ -137,7 +157,12 @@ type Info struct {
 	Version  string    // changes whenever the bytes do: an ETag, a generation; never "" for an object
 	Sum      uint64    // of the whole object, by the driver's Checksum, if HasSum
 	HasSum   bool
-	IsPrefix bool // a common prefix: more keys lie under Key. Only Key is set, and ModTime where folders have one
+	MD5      []byte // of the whole object, where the store tells it; else nil
+	IsPrefix bool   // a common prefix: more keys lie under Key. Only Key is set, and ModTime where folders have one
+
+	// Metadata is what WriteOptions.Metadata and CommitOptions.Metadata said, with what other
+	// tools have added. Stat and ReadRange tell it, listings need not.
+	Metadata map[string]string
 }
 
 // IsMarker reports whether the key is that of a folder marker.
@@ -170,6 +195,19 @@ type WriteOptions struct {
 
 	ModTime     time.Time // kept with the object; zero for the time of writing
 	ContentType string    // "" for the store's default
+
+	// Metadata is kept with the object: keys of lower-case letters and digits, values of
+	// printable ASCII. Copy and Move add it to what the source has.
+	Metadata map[string]string
+
+	Tags         map[string]string // needs CapTags; nil for none, or those of Copy's source
+	StorageClass string            // the vendor's word; needs CapStorageClass; "" for the driver's own
+}
+
+// IsZero reports whether o says nothing.
+func (o WriteOptions) IsZero() bool {
+	return !o.IfAbsent && o.IfVersion == "" && o.Base == nil && o.ModTime.IsZero() && o.ContentType == "" &&
+		len(o.Metadata) == 0 && len(o.Tags) == 0 && o.StorageClass == ""
 }
 
 // CommitOptions is what the writer knows of the whole object.
@@ -177,6 +215,9 @@ type CommitOptions struct {
 	Size   int64  // of Base and all parts together
 	Sum    uint64 // of the same, by the driver's Checksum, if HasSum
 	HasSum bool
+
+	// Metadata is kept with the object beside that of WriteOptions; needs CapCommitMetadata.
+	Metadata map[string]string
 }
 
 // Caps is the set of abilities that not every store has. The Store has a fallback for each.
@@ -184,14 +225,19 @@ type Caps uint32
 
 // The optional abilities.
 const (
-	CapParallelParts Caps = 1 << iota // parts may be put concurrently, in any order, and again
-	CapResume                         // ResumeUpload and Upload.Parts
-	CapBase                           // WriteOptions.Base
-	CapCopy                           // Copy
-	CapMove                           // Move: atomic, with its conditions
-	CapFolders                        // folders exist by themselves: Move renames them, Delete refuses a full one
-	CapIfAbsent                       // WriteOptions.IfAbsent
-	CapIfVersion                      // WriteOptions.IfVersion
+	CapParallelParts  Caps = 1 << iota // parts may be put concurrently, in any order, and again
+	CapResume                          // ResumeUpload and Upload.Parts
+	CapBase                            // WriteOptions.Base
+	CapCopy                            // Copy
+	CapMove                            // Move: atomic, with its conditions
+	CapFolders                         // folders exist by themselves: Move renames them, Delete refuses a full one
+	CapIfAbsent                        // WriteOptions.IfAbsent
+	CapIfVersion                       // WriteOptions.IfVersion, Target.Version
+	CapTellsAbsent                     // Delete answers ErrNotExist for what is not there
+	CapMetadata                        // WriteOptions.Metadata
+	CapCommitMetadata                  // CommitOptions.Metadata too
+	CapTags                            // WriteOptions.Tags
+	CapStorageClass                    // WriteOptions.StorageClass
 )
 
 // Has reports whether all of want are in c.
@@ -205,7 +251,7 @@ type Limits struct {
 	MaxPart     int64
 	MaxParts    int
 	MinBase     int64 // least BaseSize
-	MaxKey      int   // bytes of a key
+	MaxKey      int   // bytes of a key, and no key that is longer passes CheckKey
 	DeleteBatch int   // keys of one Delete
 	Checksum    Checksum
 }

@@ -84,5 +84,5 @@ func (s *Store) RemoveFolder(ctx context.Context, folder string) error {
 	if len(entries) > 1 || entries[0].Key != marker {
 		return NewError("remove folder", folder, ErrNotEmpty, nil)
 	}
-	return s.driver.Delete(ctx, []string{marker})
+	return s.deleteAll(ctx, []Target{{Key: marker}})
 }

@@ -101,13 +101,13 @@ func (h *hooked) Copy(ctx context.Context, dst string, src backends.Info, opts b
 	return h.Driver.Copy(ctx, dst, src, opts)
 }
 
-func (h *hooked) Delete(ctx context.Context, keys []string) error {
+func (h *hooked) Delete(ctx context.Context, targets []backends.Target) error {
 	done, err := h.hook(ctx, "Delete")
 	defer done()
 	if err != nil {
 		return err
 	}
-	return h.Driver.Delete(ctx, keys)
+	return h.Driver.Delete(ctx, targets)
 }
 
 type hookedUpload struct {

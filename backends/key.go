@@ -1,6 +1,8 @@
 package backends
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -9,9 +11,25 @@ import (
 // nor reach them.
 const StatePrefix = ".tidegate/"
 
-// ValidKey reports whether key names an object or, with a "/" at its end, a folder marker:
-// UTF-8 without NUL, its elements neither empty nor "." or "..". No store could hold anything
-// else and give it back under the same name.
+// CheckKey is the Driver method of a store that keeps plain keys (ValidKey), with so many bytes
+// at the most; 0 for an element's length means any.
+func CheckKey(key string, maxKey, maxElement int) error {
+	switch {
+	case !ValidKey(key):
+		return NewError("check key", key, ErrInvalid, errors.New("not a key this store can hold"))
+	case len(key) > maxKey:
+		return NewError("check key", key, ErrInvalid, fmt.Errorf("%d bytes; the store takes %d", len(key), maxKey))
+	}
+	for element := range strings.SplitSeq(key, "/") {
+		if maxElement > 0 && len(element) > maxElement {
+			return NewError("check key", key, ErrInvalid, fmt.Errorf("%d bytes between two slashes; the store takes %d", len(element), maxElement))
+		}
+	}
+	return nil
+}
+
+// ValidKey reports whether key is plain: UTF-8 without NUL, its elements neither empty nor "."
+// or "..", but for a "/" at the end. Every store can hold such a key if it is short enough.
 func ValidKey(key string) bool {
 	if !utf8.ValidString(key) || strings.IndexByte(key, 0) >= 0 {
 		return false

@@ -33,8 +33,8 @@ func (s *Store) List(ctx context.Context, folder string) iter.Seq2[Info, error] 
 					last = info.Key
 					info = Info{Key: info.Key, ModTime: info.ModTime, IsPrefix: true}
 				}
-				// Other writers' keys may hold what nobody could ask for, "a//b".
-				if reserved(info.Key) || !ValidKey(info.Key) {
+				// Other writers' keys may be such that nobody could ask for them here.
+				if reserved(info.Key) || s.driver.CheckKey(info.Key) != nil {
 					continue
 				}
 				if !yield(info, nil) {

@@ -14,8 +14,8 @@ type RenameOptions struct {
 
 // Rename moves the object src, as Stat or List described it, to dst. Where the store has no move
 // of its own it is a copy and then a deletion: two requests. In between both names hold the
-// object, and a writer that replaces src just then loses. ErrChanged if src is no longer the
-// current version. A rename to its own name does nothing.
+// object; what another writes to src just then stays there, if the store can delete by version.
+// ErrChanged if src is no longer the current version. A rename to its own name does nothing.
 func (s *Store) Rename(ctx context.Context, src Info, dst string, opts RenameOptions) error {
 	if err := errors.Join(s.checkKey("rename", src.Key), s.checkKey("rename", dst)); err != nil {
 		return err
@@ -33,7 +33,11 @@ func (s *Store) Rename(ctx context.Context, src Info, dst string, opts RenameOpt
 		if err := s.copy(ctx, src, dst, opts.IfAbsent); err != nil {
 			return err
 		}
-		return s.driver.Delete(ctx, []string{src.Key})
+		// Another's object, written there since, is not ours to delete; the rename came before it.
+		if err := s.deleteAll(ctx, []Target{s.target(src)}); !errors.Is(err, ErrChanged) {
+			return err
+		}
+		return nil
 	}
 	write, err := s.conditional(ctx, dst, conditions{ifAbsent: opts.IfAbsent})
 	if err != nil {
@@ -55,6 +59,14 @@ func newType(from, to string) string {
 
 // contentType guesses by the name; "" for unknown.
 func contentType(key string) string { return mime.TypeByExtension(path.Ext(key)) }
+
+// target names exactly the object that info describes, where the store can.
+func (s *Store) target(info Info) Target {
+	if s.caps.Has(CapIfVersion) {
+		return Target{Key: info.Key, Version: info.Version}
+	}
+	return Target{Key: info.Key}
+}
 
 // copy makes dst a copy of exactly src: inside the store, or through the upload engine where
 // that is not possible.

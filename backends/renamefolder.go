@@ -73,7 +73,7 @@ func (s *Store) checkFree(ctx context.Context, marker string) error {
 type folderMove struct {
 	store    *Store
 	src, dst string
-	markers  []string // of src and the folders in it; deleted when they are empty
+	markers  []Target // of src and the folders in it; deleted when they are empty
 	moved    int      // objects that have only their new name
 }
 
@@ -97,12 +97,12 @@ func (m *folderMove) movePage(ctx context.Context, entries []Info) error {
 	if err := m.copyAll(ctx, entries); err != nil {
 		return err
 	}
-	var originals []string
+	var originals []Target
 	for _, info := range entries {
 		if info.IsMarker() {
-			m.markers = append(m.markers, info.Key)
+			m.markers = append(m.markers, Target{Key: info.Key})
 		} else {
-			originals = append(originals, info.Key)
+			originals = append(originals, m.store.target(info))
 		}
 	}
 	if err := m.store.deleteAll(ctx, originals); err != nil {
@@ -116,7 +116,7 @@ func (m *folderMove) movePage(ctx context.Context, entries []Info) error {
 func (m *folderMove) copyAll(ctx context.Context, entries []Info) error {
 	var (
 		mu     sync.Mutex
-		copies []string
+		copies []Target
 	)
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(folderParallel)
@@ -128,7 +128,7 @@ func (m *folderMove) copyAll(ctx context.Context, entries []Info) error {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			copies = append(copies, key)
+			copies = append(copies, Target{Key: key})
 			return nil
 		})
 	}
@@ -138,12 +138,12 @@ func (m *folderMove) copyAll(ctx context.Context, entries []Info) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	slices.SortFunc(copies, func(a, b string) int { return strings.Compare(b, a) })
+	slices.SortFunc(copies, func(a, b Target) int { return strings.Compare(b.Key, a.Key) })
 	return errors.Join(err, m.deleteInOrder(ctx, copies))
 }
 
 func (m *folderMove) copyOne(ctx context.Context, info Info, key string) error {
-	if err := m.store.checkLength("copy", key); err != nil {
+	if err := m.store.driver.CheckKey(key); err != nil {
 		return err
 	}
 	if info.IsMarker() && !m.store.caps.Has(CapCopy) {
@@ -154,22 +154,38 @@ func (m *folderMove) copyOne(ctx context.Context, info Info, key string) error {
 	return m.store.copy(ctx, info, key, false)
 }
 
-// deleteAll deletes keys in batches, several at once.
-func (s *Store) deleteAll(ctx context.Context, keys []string) error {
+// deleteAll deletes targets in batches, several at once. Those that are gone already are no error.
+func (s *Store) deleteAll(ctx context.Context, targets []Target) error {
 	var group errgroup.Group
 	group.SetLimit(folderParallel)
-	for batch := range slices.Chunk(keys, s.limits.DeleteBatch) {
-		group.Go(func() error { return s.driver.Delete(ctx, batch) })
+	for batch := range slices.Chunk(targets, s.limits.DeleteBatch) {
+		group.Go(func() error { return AbsentIsDeleted(s.driver.Delete(ctx, batch)) })
 	}
 	return group.Wait()
 }
 
-// deleteInOrder deletes keys in batches, one after the other.
-func (m *folderMove) deleteInOrder(ctx context.Context, keys []string) error {
-	for batch := range slices.Chunk(keys, m.store.limits.DeleteBatch) {
-		if err := m.store.driver.Delete(ctx, batch); err != nil {
+// deleteInOrder deletes targets in batches, one after the other.
+func (m *folderMove) deleteInOrder(ctx context.Context, targets []Target) error {
+	for batch := range slices.Chunk(targets, m.store.limits.DeleteBatch) {
+		if err := AbsentIsDeleted(m.store.driver.Delete(ctx, batch)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// AbsentIsDeleted returns what of the error of a Driver.Delete is not about objects that were gone before.
+func AbsentIsDeleted(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // only what Delete has joined itself
+	if e := (*Error)(nil); err == nil || !ok || errors.As(err, &e) && error(e) == err {
+		if errors.Is(err, ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	var left []error
+	for _, one := range joined.Unwrap() {
+		left = append(left, AbsentIsDeleted(one))
+	}
+	return errors.Join(left...)
 }

@@ -3,7 +3,6 @@ package backends
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 )
@@ -86,13 +85,18 @@ func (s *Store) Stat(ctx context.Context, key string) (Info, error) {
 	return s.driver.Stat(ctx, key)
 }
 
-// Remove deletes the object at key; ErrNotExist if there is none. Stores answer alike for what
-// was there and what was not, so it takes two requests to know.
+// Remove deletes the object at key; ErrNotExist if there is none. It takes two requests where
+// the store answers alike for what was there and what was not.
 func (s *Store) Remove(ctx context.Context, key string) error {
-	if _, err := s.Stat(ctx, key); err != nil {
+	if err := s.checkKey("remove", key); err != nil {
 		return err
 	}
-	return s.driver.Delete(ctx, []string{key})
+	if !s.caps.Has(CapTellsAbsent) {
+		if _, err := s.driver.Stat(ctx, key); err != nil {
+			return err
+		}
+	}
+	return s.driver.Delete(ctx, []Target{{Key: key}})
 }
 
 // SetModTime changes the modification time that Stat tells of key, by copying the object onto
@@ -107,10 +111,10 @@ func (s *Store) SetModTime(ctx context.Context, key string, t time.Time) error {
 
 // checkKey refuses what is no name of an object that users may reach.
 func (s *Store) checkKey(op, key string) error {
-	if !ValidKey(key) || key[len(key)-1] == '/' || reserved(key) {
+	if key == "" || key[len(key)-1] == '/' || reserved(key) {
 		return NewError(op, key, ErrInvalid, errors.New("not the name of an object"))
 	}
-	return s.checkLength(op, key)
+	return s.driver.CheckKey(key)
 }
 
 // folderMarker returns the marker key of a folder that users may reach, "" for the root.
@@ -119,15 +123,8 @@ func (s *Store) folderMarker(op, folder string) (string, error) {
 		return "", nil
 	}
 	marker := FolderKey(folder)
-	if !ValidKey(marker) || reserved(marker) {
+	if reserved(marker) {
 		return "", NewError(op, folder, ErrInvalid, errors.New("not the name of a folder"))
 	}
-	return marker, s.checkLength(op, marker)
-}
-
-func (s *Store) checkLength(op, key string) error {
-	if len(key) > s.limits.MaxKey {
-		return NewError(op, key, ErrInvalid, fmt.Errorf("name of %d bytes; the store takes %d", len(key), s.limits.MaxKey))
-	}
-	return nil
+	return marker, s.driver.CheckKey(marker)
 }

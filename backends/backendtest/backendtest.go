@@ -72,7 +72,12 @@ var optional = []struct {
 	{"Copy", backends.CapCopy, slices.Concat(openCases, renameCases)},
 	{"Move", backends.CapMove, renameCases},
 	{"IfAbsent", backends.CapIfAbsent, slices.Concat(writeCases, continueCases, folderCases, renameCases)},
-	{"IfVersion", backends.CapIfVersion, continueCases},
+	{"IfVersion", backends.CapIfVersion, slices.Concat(continueCases, renameCases)},
+	{"TellsAbsent", backends.CapTellsAbsent, slices.Concat(openCases, folderCases, renameCases)},
+	{"Metadata", backends.CapMetadata, writeCases},
+	{"CommitMetadata", backends.CapCommitMetadata, writeCases},
+	{"Tags", backends.CapTags, writeCases},
+	{"StorageClass", backends.CapStorageClass, writeCases},
 }
 
 func allOptional() backends.Caps {
@@ -137,15 +142,15 @@ func (f *fixture) tearDown(t *testing.T) {
 func (f *fixture) deleteListed(t *testing.T) bool {
 	t.Helper()
 	raw := f.opened[0]
-	var files, markers []string
+	var files, markers []backends.Target
 	for opts := (backends.ListOptions{Recursive: true}); ; {
 		page, err := raw.ListPage(t.Context(), opts)
 		require.NoError(t, err)
 		for _, info := range page.Entries {
 			if info.IsMarker() {
-				markers = append(markers, info.Key)
+				markers = append(markers, backends.Target{Key: info.Key})
 			} else {
-				files = append(files, info.Key)
+				files = append(files, backends.Target{Key: info.Key})
 			}
 		}
 		if opts.Token = page.Next; opts.Token == "" {
@@ -155,9 +160,9 @@ func (f *fixture) deleteListed(t *testing.T) bool {
 	for batch := range slices.Chunk(files, f.limits.DeleteBatch) {
 		require.NoError(t, raw.Delete(t.Context(), batch))
 	}
-	slices.SortFunc(markers, func(a, b string) int { return strings.Compare(b, a) }) // inner folders first
+	slices.SortFunc(markers, func(a, b backends.Target) int { return strings.Compare(b.Key, a.Key) }) // inner folders first
 	for _, marker := range markers {
-		require.NoError(t, raw.Delete(t.Context(), []string{marker}))
+		require.NoError(t, raw.Delete(t.Context(), []backends.Target{marker}))
 	}
 	return len(files)+len(markers) > 0
 }

@@ -52,6 +52,16 @@ func refusesUndeclared(t *testing.T, f *fixture) {
 		{backends.CapIfAbsent, func() map[string]error { return write(backends.WriteOptions{IfAbsent: true}) }},
 		{backends.CapIfVersion, func() map[string]error { return write(backends.WriteOptions{IfVersion: info.Version}) }},
 		{backends.CapBase, func() map[string]error { return write(backends.WriteOptions{Base: &info, BaseSize: info.Size}) }},
+		{backends.CapMetadata, func() map[string]error {
+			return write(backends.WriteOptions{Metadata: map[string]string{"user": "x"}})
+		}},
+		{backends.CapTags, func() map[string]error {
+			return write(backends.WriteOptions{Tags: map[string]string{"kind": "x"}})
+		}},
+		{backends.CapStorageClass, func() map[string]error { return write(backends.WriteOptions{StorageClass: "x"}) }},
+		{backends.CapIfVersion, func() map[string]error {
+			return map[string]error{"delete": f.Delete(ctx, []backends.Target{{Key: "a", Version: info.Version}})}
+		}},
 		{backends.CapCopy, func() map[string]error {
 			_, err := f.Copy(ctx, "b", info, backends.WriteOptions{})
 			return map[string]error{"copy": err}
@@ -118,7 +128,7 @@ func heedsContext(t *testing.T, f *fixture) {
 			return err
 		},
 		"abort":  u.Abort,
-		"delete": func(ctx context.Context) error { return f.Delete(ctx, []string{"a"}) },
+		"delete": func(ctx context.Context) error { return f.Delete(ctx, backends.Targets("a")) },
 	}
 	if f.caps.Has(backends.CapResume) {
 		calls["parts"] = func(ctx context.Context) error { _, err := u.Parts(ctx); return err }

@@ -114,8 +114,19 @@ func (f *fixture) read(t *testing.T, key, version string, off, n int64) []byte {
 // delete removes keys in batches of the store's size.
 func (f *fixture) delete(t *testing.T, keys ...string) {
 	t.Helper()
-	for batch := range slices.Chunk(keys, f.limits.DeleteBatch) {
+	for batch := range slices.Chunk(backends.Targets(keys...), f.limits.DeleteBatch) {
 		require.NoError(t, f.Delete(t.Context(), batch))
+	}
+}
+
+// deleteAbsent removes what is not there.
+func (f *fixture) deleteAbsent(t *testing.T, key string) {
+	t.Helper()
+	err := f.Delete(t.Context(), []backends.Target{{Key: key}})
+	if f.caps.Has(backends.CapTellsAbsent) {
+		requireError(t, err, backends.ErrNotExist)
+	} else {
+		require.NoError(t, err)
 	}
 }
 

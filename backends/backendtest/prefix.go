@@ -23,6 +23,8 @@ func (d *below) Describe() (backends.Caps, backends.Limits) {
 	return caps, limits
 }
 
+func (d *below) CheckKey(key string) error { return d.Driver.CheckKey(d.prefix + key) }
+
 func (d *below) in(info backends.Info) backends.Info {
 	info.Key = d.prefix + info.Key
 	return info
@@ -97,10 +99,10 @@ func (d *below) Move(ctx context.Context, dst string, src backends.Info, opts ba
 	return d.out(info), err
 }
 
-func (d *below) Delete(ctx context.Context, keys []string) error {
-	full := make([]string, len(keys))
-	for i, key := range keys {
-		full[i] = d.prefix + key
+func (d *below) Delete(ctx context.Context, targets []backends.Target) error {
+	full := make([]backends.Target, len(targets))
+	for i, target := range targets {
+		full[i] = backends.Target{Key: d.prefix + target.Key, Version: target.Version}
 	}
 	return d.Driver.Delete(ctx, full)
 }

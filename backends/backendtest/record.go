@@ -20,7 +20,7 @@ type Recorder struct {
 func Record(d backends.Driver) *Recorder { return &Recorder{Driver: d} }
 
 // Calls returns the names of the methods called since the last time, in order: "Put", "PutPart".
-// Describe and Close, which make no request, are not among them.
+// Describe, CheckKey and Close, which make no request, are not among them.
 func (r *Recorder) Calls() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -98,9 +98,9 @@ func (r *Recorder) Move(ctx context.Context, dst string, src backends.Info, opts
 }
 
 // Delete implements backends.Driver.
-func (r *Recorder) Delete(ctx context.Context, keys []string) error {
+func (r *Recorder) Delete(ctx context.Context, targets []backends.Target) error {
 	r.note("Delete")
-	return r.Driver.Delete(ctx, keys)
+	return r.Driver.Delete(ctx, targets)
 }
 
 type recordedUpload struct {

@@ -71,6 +71,19 @@ func (d *without) Move(ctx context.Context, dst string, src backends.Info, opts 
 	return d.Driver.Move(ctx, dst, src, opts)
 }
 
+func (d *without) Delete(ctx context.Context, targets []backends.Target) error {
+	for _, target := range targets {
+		if target.Version != "" && d.masked.Has(backends.CapIfVersion) {
+			return backends.NewError("delete", target.Key, backends.ErrUnsupported, nil)
+		}
+	}
+	err := d.Driver.Delete(ctx, targets)
+	if d.masked.Has(backends.CapTellsAbsent) {
+		return backends.AbsentIsDeleted(err)
+	}
+	return err
+}
+
 // refuse answers ErrUnsupported if a call needs what is masked.
 func (d *without) refuse(op, key string, needs backends.Caps, opts backends.WriteOptions) error {
 	if opts.IfAbsent {
@@ -81,6 +94,15 @@ func (d *without) refuse(op, key string, needs backends.Caps, opts backends.Writ
 	}
 	if opts.Base != nil {
 		needs |= backends.CapBase
+	}
+	if len(opts.Metadata) > 0 {
+		needs |= backends.CapMetadata
+	}
+	if len(opts.Tags) > 0 {
+		needs |= backends.CapTags
+	}
+	if opts.StorageClass != "" {
+		needs |= backends.CapStorageClass
 	}
 	if needs&d.masked != 0 {
 		return backends.NewError(op, key, backends.ErrUnsupported, nil)
@@ -123,6 +145,13 @@ func (u *withoutUpload) leave() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.busy = false
+}
+
+func (u *withoutUpload) Commit(ctx context.Context, parts []backends.Part, opts backends.CommitOptions) (backends.Info, error) {
+	if len(opts.Metadata) > 0 && u.driver.masked.Has(backends.CapCommitMetadata) {
+		return backends.Info{}, backends.NewError("commit", u.key, backends.ErrUnsupported, nil)
+	}
+	return u.Upload.Commit(ctx, parts, opts)
 }
 
 func (u *withoutUpload) Parts(ctx context.Context) ([]backends.Part, error) {

@@ -36,7 +36,6 @@ const (
 
 	// maxKey is Linux' PATH_MAX without its NUL, so that other programs reach the files too.
 	maxKey = 4095
-
 	// maxElement is what every common file system allows between two "/", in bytes.
 	maxElement = 255
 
@@ -85,7 +84,7 @@ func New(opts Options) (*Driver, error) {
 // Describe returns what a local directory can do.
 func (d *Driver) Describe() (backends.Caps, backends.Limits) {
 	caps := backends.CapResume | backends.CapBase | backends.CapCopy | backends.CapMove |
-		backends.CapFolders | backends.CapIfAbsent | backends.CapIfVersion
+		backends.CapFolders | backends.CapIfAbsent | backends.CapIfVersion | backends.CapTellsAbsent
 	return caps, backends.Limits{
 		MaxObject:   maxObject,
 		MaxPut:      maxPart,
@@ -97,6 +96,9 @@ func (d *Driver) Describe() (backends.Caps, backends.Limits) {
 		Checksum:    backends.NoChecksum,
 	}
 }
+
+// CheckKey refuses what is no path of files and directories.
+func (d *Driver) CheckKey(key string) error { return backends.CheckKey(key, maxKey, maxElement) }
 
 // Check reports whether the directory can be read, and is still the one that New opened: a disk
 // mounted or a directory made anew at its path meanwhile would otherwise go unnoticed.

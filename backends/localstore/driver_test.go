@@ -101,7 +101,7 @@ func TestNamesThatCannotBe(t *testing.T) {
 		require.ErrorIs(t, err, backends.ErrInvalid, "%q", dst)
 		_, err = d.Stat(t.Context(), dst)
 		require.ErrorIs(t, err, backends.ErrNotExist)
-		require.NoError(t, d.Delete(t.Context(), []string{dst}))
+		require.ErrorIs(t, d.Delete(t.Context(), backends.Targets(dst)), backends.ErrNotExist)
 	}
 	put(t, d, "folder/file", "data")
 	_, err := d.Move(t.Context(), "folder", src, backends.WriteOptions{})
@@ -110,10 +110,10 @@ func TestNamesThatCannotBe(t *testing.T) {
 	require.ErrorIs(t, err, backends.ErrExist)
 	_, err = d.Put(t.Context(), "a/", body(""), backends.WriteOptions{})
 	require.ErrorIs(t, err, backends.ErrExist)
-	require.NoError(t, d.Delete(t.Context(), []string{"folder", "a/"}), "neither is there")
+	require.ErrorIs(t, d.Delete(t.Context(), backends.Targets("folder", "a/")), backends.ErrNotExist, "neither is there")
 	require.Equal(t, "data", read(t, d, "a"))
 	require.Equal(t, "data", read(t, d, "folder/file"))
-	require.ErrorIs(t, d.Delete(t.Context(), []string{"folder/"}), backends.ErrNotEmpty)
+	require.ErrorIs(t, d.Delete(t.Context(), backends.Targets("folder/")), backends.ErrNotEmpty)
 	_, uploads := left(t, dir)
 	require.Empty(t, uploads)
 }
@@ -121,7 +121,7 @@ func TestNamesThatCannotBe(t *testing.T) {
 func TestDeleteLeavesAnEmptyFolderOfAFilesName(t *testing.T) {
 	d, dir := newDriver(t)
 	put(t, d, "a/", "")
-	require.NoError(t, d.Delete(t.Context(), []string{"a"}))
+	require.ErrorIs(t, d.Delete(t.Context(), backends.Targets("a")), backends.ErrNotExist)
 	require.DirExists(t, filepath.Join(dir, "a"))
 }
 
@@ -238,7 +238,7 @@ func TestPutWhileFoldersGo(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				_ = d.Delete(ctx, []string{"a/b/c/", "a/b/", "a/"})
+				_ = d.Delete(ctx, backends.Targets("a/b/c/", "a/b/", "a/"))
 			}
 		}
 	})
@@ -250,7 +250,7 @@ func TestPutWhileFoldersGo(t *testing.T) {
 			continue
 		}
 		require.Equal(t, "data", read(t, d, key))
-		require.NoError(t, d.Delete(ctx, []string{key}))
+		require.NoError(t, d.Delete(ctx, backends.Targets(key)))
 	}
 	close(stop)
 	remover.Wait()

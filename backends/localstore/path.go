@@ -6,7 +6,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/tidegate/tidegate/backends"
 )
@@ -19,13 +18,11 @@ const uploadsDir = backends.StatePrefix + "uploads"
 // that no file can have this key.
 func localPath(op, key string) (string, error) {
 	name := strings.TrimSuffix(key, "/")
-	if !backends.ValidKey(key) || len(key) > maxKey || private(key) {
-		return "", backends.NewError(op, key, backends.ErrInvalid, nil)
+	if err := backends.CheckKey(key, maxKey, maxElement); err != nil {
+		return "", err
 	}
-	for element := range strings.SplitSeq(name, "/") {
-		if len(element) > maxElement { // before folders are made for it, and bytes taken
-			return "", backends.NewError(op, key, backends.ErrInvalid, syscall.ENAMETOOLONG)
-		}
+	if private(key) {
+		return "", backends.NewError(op, key, backends.ErrInvalid, nil)
 	}
 	local, err := filepath.Localize(name)
 	if err != nil {

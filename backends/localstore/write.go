@@ -240,24 +240,22 @@ func (d *Driver) Move(ctx context.Context, dst string, src backends.Info, opts b
 	return d.restampAt(op, dst, to, opts.ModTime)
 }
 
-// Delete removes the files and empty directories of keys. It is not forced to the disk: after a
+// Delete removes the files and empty directories that targets name. It is not forced to the disk: after a
 // power cut something may be back, which loses nothing.
-func (d *Driver) Delete(ctx context.Context, keys []string) error {
+func (d *Driver) Delete(ctx context.Context, targets []backends.Target) error {
 	var errs []error
-	for _, key := range keys {
-		if err := d.delete(ctx, key); err != nil {
+	for _, target := range targets {
+		if err := d.delete(ctx, target); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (d *Driver) delete(ctx context.Context, key string) error {
+func (d *Driver) delete(ctx context.Context, target backends.Target) error {
 	const op = "delete"
+	key := target.Key
 	local, err := d.readPath(op, key)
-	if errors.Is(err, backends.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -266,12 +264,16 @@ func (d *Driver) delete(ctx context.Context, key string) error {
 		return failed(op, key, err)
 	}
 	defer unlock()
-	_, err = d.stat(op, key, local)
-	if err == nil {
+	info, err := d.stat(op, key, local)
+	switch {
+	case err != nil:
+	case target.Version != "" && target.Version != info.Version:
+		return backends.NewError(op, key, backends.ErrChanged, nil)
+	default:
 		err = d.root.Remove(local)
 	}
 	switch {
-	case err == nil || backends.KindOf(failed(op, key, err)) == backends.ErrNotExist:
+	case err == nil:
 		return nil
 	case isFolderKey(key) && errors.Is(err, fs.ErrExist):
 		return backends.NewError(op, key, backends.ErrNotEmpty, err)

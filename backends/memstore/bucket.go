@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,7 +198,22 @@ func (b *bucket) duplicate(op, dst string, src backends.Info, opts backends.Writ
 	if !opts.ModTime.IsZero() {
 		o.info.ModTime = opts.ModTime
 	}
+	o.info.Metadata = merged(o.info.Metadata, opts.Metadata)
 	return b.store(dst, o), nil
+}
+
+// merged returns old with what is more, and as more says where they differ.
+func merged(old, more map[string]string) map[string]string {
+	if len(more) == 0 {
+		return old
+	}
+	all := maps.Clone(more)
+	for k, v := range old {
+		if _, ok := all[k]; !ok {
+			all[k] = v
+		}
+	}
+	return all
 }
 
 func (b *bucket) move(dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
@@ -231,9 +247,13 @@ func (b *bucket) moveFolder(dst, src string) (backends.Info, error) {
 	return b.objects[dst].info, nil
 }
 
-func (b *bucket) remove(key string) error {
+func (b *bucket) remove(target backends.Target) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	key := target.Key
+	if _, err := b.current("delete", key, target.Version); err != nil {
+		return err
+	}
 	if b.folders && strings.HasSuffix(key, "/") {
 		if i, found := slices.BinarySearch(b.keys, key); found && b.behind(key)-i > 1 {
 			return backends.NewError("delete", key, backends.ErrNotEmpty, nil)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/tidegate/tidegate/backends"
@@ -49,7 +50,9 @@ var _ backends.Driver = (*Driver)(nil)
 func New(opts Options) *Driver {
 	d := &Driver{
 		caps: backends.CapParallelParts | backends.CapResume | backends.CapBase | backends.CapCopy |
-			backends.CapMove | backends.CapIfAbsent | backends.CapIfVersion,
+			backends.CapMove | backends.CapIfAbsent | backends.CapIfVersion |
+			backends.CapTellsAbsent | backends.CapMetadata | backends.CapCommitMetadata |
+			backends.CapTags | backends.CapStorageClass,
 		limits: defaultLimits(),
 		bucket: newBucket(),
 	}
@@ -75,6 +78,9 @@ func (d *Driver) Left() (keys, uploads []string) { return d.bucket.left() }
 
 // Describe implements backends.Driver.
 func (d *Driver) Describe() (backends.Caps, backends.Limits) { return d.caps, d.limits }
+
+// CheckKey implements backends.Driver.
+func (d *Driver) CheckKey(key string) error { return backends.CheckKey(key, d.limits.MaxKey, 0) }
 
 // Check implements backends.Driver.
 func (d *Driver) Check(ctx context.Context) error {
@@ -168,16 +174,23 @@ func (d *Driver) admitCopy(ctx context.Context, op string, need backends.Caps, d
 }
 
 // Delete implements backends.Driver.
-func (d *Driver) Delete(ctx context.Context, keys []string) error {
+func (d *Driver) Delete(ctx context.Context, targets []backends.Target) error {
 	if err := d.admit(ctx, "delete", "", backends.WriteOptions{}); err != nil {
 		return err
 	}
-	if len(keys) > d.limits.DeleteBatch {
-		return backends.NewError("delete", "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(keys)))
+	if len(targets) > d.limits.DeleteBatch {
+		return backends.NewError("delete", "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(targets)))
 	}
 	var errs []error
-	for _, key := range keys {
-		errs = append(errs, d.bucket.remove(key))
+	for _, target := range targets {
+		if target.Version != "" && !d.caps.Has(backends.CapIfVersion) {
+			errs = append(errs, backends.NewError("delete", target.Key, backends.ErrUnsupported, nil))
+			continue
+		}
+		err := d.bucket.remove(target)
+		if d.caps.Has(backends.CapTellsAbsent) || !errors.Is(err, backends.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -188,11 +201,14 @@ func (d *Driver) admit(ctx context.Context, op, key string, opts backends.WriteO
 		return backends.NewError(op, key, backends.ErrUnknown, err)
 	}
 	if len(key) > d.limits.MaxKey {
-		return backends.NewError(op, key, backends.ErrInvalid, fmt.Errorf("key of %d bytes", len(key)))
+		return d.CheckKey(key)
 	}
 	if opts.IfAbsent && !d.caps.Has(backends.CapIfAbsent) ||
 		opts.IfVersion != "" && !d.caps.Has(backends.CapIfVersion) ||
-		opts.Base != nil && !d.caps.Has(backends.CapBase) {
+		opts.Base != nil && !d.caps.Has(backends.CapBase) ||
+		len(opts.Metadata) > 0 && !d.caps.Has(backends.CapMetadata) ||
+		len(opts.Tags) > 0 && !d.caps.Has(backends.CapTags) ||
+		opts.StorageClass != "" && !d.caps.Has(backends.CapStorageClass) {
 		return backends.NewError(op, key, backends.ErrUnsupported, nil)
 	}
 	return nil
@@ -215,7 +231,7 @@ func (d *Driver) take(op, key string, body backends.Body) ([]byte, error) {
 
 // object makes an object of data, not yet stored.
 func (d *Driver) object(data []byte, sum uint64, opts backends.WriteOptions) object {
-	o := object{data: data, info: backends.Info{Size: int64(len(data)), ModTime: opts.ModTime}}
+	o := object{data: data, info: backends.Info{Size: int64(len(data)), ModTime: opts.ModTime, Metadata: maps.Clone(opts.Metadata)}}
 	if o.info.ModTime.IsZero() {
 		o.info.ModTime = time.Now()
 	}

@@ -146,6 +146,9 @@ func (u *upload) Commit(ctx context.Context, parts []backends.Part, opts backend
 	if !ok {
 		return backends.Info{}, backends.NewError("commit", u.key, backends.ErrUploadGone, nil)
 	}
+	if len(opts.Metadata) > 0 && !d.caps.Has(backends.CapCommitMetadata) {
+		return backends.Info{}, backends.NewError("commit", u.key, backends.ErrUnsupported, nil)
+	}
 	o, err := d.join(p, parts)
 	if err != nil {
 		return backends.Info{}, err
@@ -157,6 +160,7 @@ func (u *upload) Commit(ctx context.Context, parts []backends.Part, opts backend
 	if err := b.condition("commit", u.key, p.opts); err != nil {
 		return backends.Info{}, err
 	}
+	o.info.Metadata = merged(o.info.Metadata, opts.Metadata)
 	delete(b.uploads, u.id)
 	return b.store(u.key, o), nil
 }

@@ -34,7 +34,7 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 	if opts.Base != nil {
 		return backends.Info{}, backends.NewError(op, dst, backends.ErrUnsupported, nil)
 	}
-	if dst != src.Key && opts == (backends.WriteOptions{}) && src.Size <= maxSingle {
+	if dst != src.Key && opts.IsZero() && src.Size <= maxSingle {
 		return d.copyObject(ctx, op, dst, src, opts, &s3.CopyObjectInput{}, "")
 	}
 	// All other ways replace all of the object's attributes or none: those that opts does not

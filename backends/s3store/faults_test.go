@@ -123,7 +123,7 @@ func TestLastAnswerLost(t *testing.T) {
 			require.Equal(t, stat, info)
 		}
 		p.spoil("DELETE /copy", maxAttempts, lose)
-		require.NoError(t, d.Delete(t.Context(), []string{"copy"}))
+		require.NoError(t, d.Delete(t.Context(), backends.Targets("copy")))
 	}
 }
 
@@ -139,7 +139,7 @@ func TestWritesThatNeverArrive(t *testing.T) {
 	require.ErrorIs(t, err, backends.ErrUnavailable)
 	_, err = d.Copy(t.Context(), "a", source, backends.WriteOptions{})
 	require.ErrorIs(t, err, backends.ErrUnavailable)
-	require.ErrorIs(t, d.Delete(t.Context(), []string{"a"}), backends.ErrUnavailable)
+	require.ErrorIs(t, d.Delete(t.Context(), backends.Targets("a")), backends.ErrUnavailable)
 	now, err := d.Stat(t.Context(), "a")
 	require.NoError(t, err)
 	require.Equal(t, before.Version, now.Version)

@@ -114,21 +114,21 @@ func absent(opts backends.WriteOptions) *string {
 }
 
 // Delete implements backends.Driver.
-func (d *Driver) Delete(ctx context.Context, keys []string) error {
+func (d *Driver) Delete(ctx context.Context, targets []backends.Target) error {
 	const op = "delete"
 	if err := d.admit(ctx, op, ""); err != nil {
 		return err
 	}
-	if len(keys) > maxPage {
-		return backends.NewError(op, "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(keys)))
+	if len(targets) > maxPage {
+		return backends.NewError(op, "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(targets)))
 	}
 	var errs []error
 	var batch []types.ObjectIdentifier
-	for _, key := range keys {
-		if len(keys) == 1 || !inXML(key) {
-			errs = append(errs, d.deleteOne(ctx, key))
+	for _, target := range targets {
+		if len(targets) == 1 || !inXML(target.Key) {
+			errs = append(errs, d.deleteOne(ctx, target))
 		} else {
-			batch = append(batch, types.ObjectIdentifier{Key: &key})
+			batch = append(batch, types.ObjectIdentifier{Key: &target.Key, ETag: pinned(target.Version)})
 		}
 	}
 	if len(batch) > 0 {
@@ -137,8 +137,9 @@ func (d *Driver) Delete(ctx context.Context, keys []string) error {
 	return errors.Join(errs...)
 }
 
-func (d *Driver) deleteOne(ctx context.Context, key string) error {
-	_, err := d.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: d.bucket(), Key: &key})
+func (d *Driver) deleteOne(ctx context.Context, target backends.Target) error {
+	key := target.Key
+	_, err := d.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: d.bucket(), Key: &key, IfMatch: pinned(target.Version)})
 	if err != nil && kindOf(err) != backends.ErrNotExist && !d.deleted(ctx, key, err) {
 		return d.fail("delete", key, err)
 	}

@@ -80,9 +80,9 @@ func TestRequests(t *testing.T) {
 			_, err := d.Copy(ctx, "copied", empty, backends.WriteOptions{IfAbsent: true})
 			return err
 		}, []string{"HEAD /empty", "POST /copied?uploads", "PUT /copied?partNumber=1&uploadId=U", "POST /copied?uploadId=U"}},
-		{"delete one", func() error { return d.Delete(ctx, []string{"copy"}) }, []string{"DELETE /copy"}},
-		{"delete many", func() error { return d.Delete(ctx, []string{"a", "b", "c"}) }, []string{"POST ?delete"}},
-		{"delete what XML cannot name", func() error { return d.Delete(ctx, []string{"a", "b\x01", "c"}) }, []string{"DELETE /b\x01", "POST ?delete"}},
+		{"delete one", func() error { return d.Delete(ctx, backends.Targets("copy")) }, []string{"DELETE /copy"}},
+		{"delete many", func() error { return d.Delete(ctx, backends.Targets("a", "b", "c")) }, []string{"POST ?delete"}},
+		{"delete what XML cannot name", func() error { return d.Delete(ctx, backends.Targets("a", "b\x01", "c")) }, []string{"DELETE /b\x01", "POST ?delete"}},
 		{"delete nothing", func() error { return d.Delete(ctx, nil) }, nil},
 	} {
 		p.seen()
@@ -232,7 +232,7 @@ func TestPlainStore(t *testing.T) {
 		require.False(t, info.HasSum)
 	}
 	require.Equal(t, append(big, big...), read(t, d, "a"))
-	require.NoError(t, d.Delete(t.Context(), []string{"a", "b"}))
+	require.NoError(t, d.Delete(t.Context(), backends.Targets("a", "b")))
 	for _, r := range p.seen() {
 		if r.line == "POST ?delete" {
 			require.NotEmpty(t, r.header.Get("Content-Md5"))

@@ -96,6 +96,9 @@ func (d *Driver) Describe() (backends.Caps, backends.Limits) {
 		}
 }
 
+// CheckKey implements backends.Driver.
+func (d *Driver) CheckKey(key string) error { return backends.CheckKey(key, maxKey, 0) }
+
 // Move implements backends.Driver. S3 has no rename: the RenameObject of directory buckets is
 // elsewhere either refused or, on MinIO, answered 200 with an empty object.
 func (d *Driver) Move(_ context.Context, dst string, _ backends.Info, _ backends.WriteOptions) (backends.Info, error) {
