@@ -96,7 +96,7 @@ type testCase struct {
 }
 
 func driverCases() []testCase {
-	return slices.Concat(capabilityCases, keyCases, listCases, readCases, putCases, uploadCases, resumeCases, baseCases, copyCases, deleteCases)
+	return slices.Concat(capabilityCases, keyCases, listCases, readCases, putCases, attributeCases, uploadCases, resumeCases, baseCases, copyCases, deleteCases)
 }
 
 func storeCases() []testCase {

@@ -20,17 +20,20 @@ var keyCases = []testCase{
 	{"NamesAStoreMayRefuse", 0, func(t *testing.T, f *fixture) {
 		for _, key := range []string{
 			"a\x01b", "a\tb", "a\nb", "a\r\nb", "a\x1b[2Jb", "a\x7fb", "a\u0085b", "a\u200bb", "a\ufeffb", "\ufffd", "a\uffffb",
-			`a\b`, `..\a`, "a*b", "con", "nul.txt", "a.", strings.Repeat("long", 75),
+			`a\b`, `..\a`, "a*b", "con", "nul.txt", "a.", "a /b", "a./b", strings.Repeat("long", 75),
+			".", "..", "a/.", "a/..", "a/./b", "a/../b", "../a", "./a", "a//b", "/a", "//a", "a//",
+			"a\xffb", "a\xc3", "a\x00b",
 		} {
-			_, err := f.Put(t.Context(), key, f.body([]byte(key)), backends.WriteOptions{})
-			if err != nil {
+			if err := f.CheckKey(key); err != nil {
 				requireError(t, err, backends.ErrInvalid)
-				f.requireNothingUnder(t, "")
 				continue
 			}
+			f.put(t, key, []byte(key))
 			f.holdsStored(t, key)
 			f.delete(t, key)
+			f.requireAbsent(t, key)
 		}
+		requireError(t, f.CheckKey(""), backends.ErrInvalid)
 	}},
 	{"LongestKey", 0, func(t *testing.T, f *fixture) {
 		element := strings.Repeat("n", 199) + "/"
@@ -42,11 +45,8 @@ var keyCases = []testCase{
 		f.requireObject(t, key, []byte("long"))
 		require.Equal(t, []string{key}, f.files(t, ""))
 
-		_, err := f.Put(t.Context(), key+"n", f.body(nil), backends.WriteOptions{})
-		requireError(t, err, backends.ErrInvalid)
-		u, err := f.StartUpload(t.Context(), key+"n", backends.WriteOptions{})
-		requireError(t, err, backends.ErrInvalid)
-		require.Nil(t, u)
+		require.NoError(t, f.CheckKey(key))
+		requireError(t, f.CheckKey(key+"n"), backends.ErrInvalid)
 	}},
 	{"DeepKey", 0, func(t *testing.T, f *fixture) {
 		key := strings.Repeat("d/", 50) + "file"
@@ -132,11 +132,6 @@ func (f *fixture) files(t *testing.T, prefix string) []string {
 	return files
 }
 
-func (f *fixture) requireNothingUnder(t *testing.T, prefix string) {
-	t.Helper()
-	require.Empty(t, f.list(t, backends.ListOptions{Prefix: prefix, Recursive: true}, nil))
-}
-
 func folderMarkers(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	f.requireAbsent(t, "a/")
@@ -165,4 +160,9 @@ func folderMarkers(t *testing.T, f *fixture) {
 	f.delete(t, "a/", "b/c/")
 	f.requireAbsent(t, "a/")
 	f.requireAbsent(t, "b/c/")
+}
+
+func (f *fixture) requireNothingUnder(t *testing.T, prefix string) {
+	t.Helper()
+	require.Empty(t, f.list(t, backends.ListOptions{Prefix: prefix, Recursive: true}, nil))
 }

@@ -23,7 +23,12 @@ func (d *below) Describe() (backends.Caps, backends.Limits) {
 	return caps, limits
 }
 
-func (d *below) CheckKey(key string) error { return d.Driver.CheckKey(d.prefix + key) }
+func (d *below) CheckKey(key string) error {
+	if key == "" { // would be the marker of the prefix
+		return d.Driver.CheckKey(key)
+	}
+	return d.Driver.CheckKey(d.prefix + key)
+}
 
 func (d *below) in(info backends.Info) backends.Info {
 	info.Key = d.prefix + info.Key
