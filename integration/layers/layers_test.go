@@ -32,7 +32,7 @@ var layers = map[string]struct {
 	},
 	"backends": {
 		code:  []string{"backends/..."},
-		tests: []string{"integration/minio"},
+		tests: []string{"integration/minio", "integration/fakegcs", "integration/azurite"},
 	},
 	// It drives the binary from outside, and looks at stores by their own interfaces.
 	"integration": {tests: []string{"integration/...", "backends/...", "ftpproto/..."}, code: []string{"integration/..."}},
@@ -40,14 +40,17 @@ var layers = map[string]struct {
 
 // libraries says which library belongs to one folder alone; no other code knows it is used.
 var libraries = map[string]string{
-	"github.com/spf13/viper":           "config",
-	"go.yaml.in/yaml/v3":               "config",
-	"github.com/spf13/cobra":           "cmd",
-	"github.com/aws/aws-sdk-go-v2":     "backends/s3store",
-	"github.com/aws/smithy-go":         "backends/s3store",
-	"golang.org/x/crypto":              "gateway/auth",
-	"github.com/dustin/go-humanize":    "config",
-	"github.com/go-viper/mapstructure": "config",
+	"github.com/spf13/viper":            "config",
+	"go.yaml.in/yaml/v3":                "config",
+	"github.com/spf13/cobra":            "cmd",
+	"github.com/aws/aws-sdk-go-v2":      "backends/s3store",
+	"github.com/aws/smithy-go":          "backends/s3store",
+	"cloud.google.com/go":               "backends/gcsstore",
+	"google.golang.org/api":             "backends/gcsstore",
+	"github.com/Azure/azure-sdk-for-go": "backends/azstore",
+	"golang.org/x/crypto":               "gateway/auth",
+	"github.com/dustin/go-humanize":     "config",
+	"github.com/go-viper/mapstructure":  "config",
 }
 
 // TestLayers reads the imports of every Go file of the repository, whatever system it is for.
