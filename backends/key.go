@@ -55,3 +55,23 @@ func FolderKey(folder string) string {
 	}
 	return folder + "/"
 }
+
+// hadoopSuffix ends the keys by which Hadoop and tools of its family mark a folder: the empty
+// object "a/b_$folder$" stands for the folder "a/b/".
+const hadoopSuffix = "_$folder$"
+
+// hadoopMarker returns the key of the marker that such a tool would write for folder.
+func hadoopMarker(folder string) string {
+	return strings.TrimSuffix(folder, "/") + hadoopSuffix
+}
+
+// hadoopFolder returns the folder, with its "/", that info marks in that way; "" if it is none of
+// these markers. An object that is not empty is a file whatever its name. Stores with folders
+// of their own (CapFolders) have no need of such markers, and a file of such a name is a file there.
+func hadoopFolder(info Info) string {
+	folder, ok := strings.CutSuffix(info.Key, hadoopSuffix)
+	if !ok || info.Size > 0 || info.IsPrefix || folder == "" || strings.HasSuffix(folder, "/") {
+		return ""
+	}
+	return folder + "/"
+}

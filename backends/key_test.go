@@ -33,3 +33,17 @@ func TestFolderKey(t *testing.T) {
 	require.Equal(t, "a/", FolderKey("a"))
 	require.Equal(t, "a/", FolderKey("a/"))
 }
+
+func TestHadoopMarkersAreThoseOfFolders(t *testing.T) {
+	for _, folder := range []string{"a", "a/b", "ä b", "a_$folder$"} {
+		require.Equal(t, folder+"_$folder$", hadoopMarker(folder))
+		require.Equal(t, hadoopMarker(folder), hadoopMarker(folder+"/"))
+		require.Equal(t, folder+"/", hadoopFolder(Info{Key: hadoopMarker(folder)}))
+	}
+	for _, info := range []Info{
+		{Key: "a"}, {Key: "_$folder$"}, {Key: "a/_$folder$"}, {Key: "a_$folder$x"}, {Key: "a_$folder"},
+		{Key: "a_$folder$/", IsPrefix: true}, {Key: "a_$folder$", Size: 1},
+	} {
+		require.Empty(t, hadoopFolder(info), "%+v", info)
+	}
+}

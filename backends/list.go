@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
+	"strings"
 )
 
 // List yields the children of folder in key order: folders as IsPrefix with a "/" at the end of
 // Key, objects as they are. It makes one request per page, asks for a page while the one before
 // is yielded, and holds no more than these two. A folder that is not there yields ErrNotExist
-// first; after an error it yields no more.
+// first, after one more request on a store without folders; after an error it yields no more.
+//
+// A name that is both an object and a folder is yielded as both. A folder that only a Hadoop
+// marker tells of is yielded where the marker is: "dir/" behind "dir0".
 func (s *Store) List(ctx context.Context, folder string) iter.Seq2[Info, error] {
 	return func(yield func(Info, error) bool) {
 		marker, err := s.folderMarker("list", folder)
@@ -18,34 +23,80 @@ func (s *Store) List(ctx context.Context, folder string) iter.Seq2[Info, error] 
 			return
 		}
 		exists := marker == ""
-		last := marker // the folder seen last; its own marker is not its child
+		listed := children{store: s, parent: marker}
 		for page, err := range s.pages(ctx, ListOptions{Prefix: marker}) {
 			if err != nil {
 				yield(Info{}, err)
 				return
 			}
-			for _, info := range page.Entries {
+			for _, entry := range page.Entries {
 				exists = true
-				if info.IsMarker() {
-					if info.Key == last {
-						continue // a marker and a common prefix are one folder
-					}
-					last = info.Key
-					info = Info{Key: info.Key, ModTime: info.ModTime, IsPrefix: true}
-				}
-				// Other writers' keys may be such that nobody could ask for them here.
-				if reserved(info.Key) || s.driver.CheckKey(info.Key) != nil {
-					continue
-				}
-				if !yield(info, nil) {
+				if child, ok := listed.next(entry); ok && !yield(child, nil) {
 					return
 				}
 			}
 		}
-		if !exists {
-			yield(Info{}, NewError("list", folder, ErrNotExist, nil))
+		if exists {
+			return
+		}
+		if err := s.checkHadoopFolder(ctx, marker); err != nil {
+			yield(Info{}, err)
 		}
 	}
+}
+
+// checkHadoopFolder returns ErrNotExist unless there is a Hadoop marker of folder, below which
+// there is nothing.
+func (s *Store) checkHadoopFolder(ctx context.Context, folder string) error {
+	if s.caps.Has(CapFolders) {
+		return NewError("list", folder, ErrNotExist, nil)
+	}
+	info, err := s.driver.Stat(ctx, hadoopMarker(folder))
+	if err == nil && hadoopFolder(info) != folder {
+		return NewError("list", folder, ErrNotExist, nil)
+	}
+	return err
+}
+
+// children makes of the entries of a listing, in key order, those that a user sees.
+type children struct {
+	store  *Store
+	parent string // its own marker is not its child
+
+	// names are those of the folders whose markers may still come. A marker "a/", the common
+	// prefix "a/" and a Hadoop marker "a_$folder$" are one folder, and "a0" lies between the two
+	// and the third. But all keys in between begin with "a": only names with which the last
+	// key begins need be kept, which are fewer than it has bytes.
+	names []string
+}
+
+// next returns what entry is to a user, and whether it is a child at all.
+func (c *children) next(entry Info) (Info, bool) {
+	for n := len(c.names); n > 0 && !strings.HasPrefix(entry.Key, c.names[n-1]); n-- {
+		c.names = c.names[:n-1]
+	}
+	folder := c.store.folderOf(entry)
+	if folder != "" {
+		name := folder[:len(folder)-1]
+		if folder == c.parent || slices.Contains(c.names, name) {
+			return Info{}, false
+		}
+		entry = Info{Key: folder, ModTime: entry.ModTime, IsPrefix: true}
+		c.names = append(c.names, name)
+	}
+	// Other writers' keys may be such that nobody could ask for them here.
+	return entry, !reserved(entry.Key) && c.store.driver.CheckKey(entry.Key) == nil
+}
+
+// folderOf returns the folder that an entry of a listing stands for, "" for an object.
+func (s *Store) folderOf(entry Info) string {
+	switch {
+	case entry.IsMarker():
+		return entry.Key
+	case s.caps.Has(CapFolders):
+		return ""
+	}
+	return hadoopFolder(entry)
 }
 
 // pages yields the pages of a listing. While the caller uses one, the next is asked for; that
