@@ -46,46 +46,18 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 	t.Run("DriverBelowPrefix", func(t *testing.T) { runCases(t, newHarness, driverCases(), caps, below) })
 	t.Run("Store", func(t *testing.T) { runCases(t, newHarness, storeCases(), caps, as) })
 	t.Run("StoreBelowPrefix", func(t *testing.T) { runCases(t, newHarness, storeCases(), caps, below) })
-	for _, c := range optional {
-		if caps.Has(c.cap) && len(c.touches) > 0 {
-			t.Run("StoreWithout"+c.name, func(t *testing.T) {
-				runCases(t, newHarness, c.touches, caps&^c.cap, func(d backends.Driver) backends.Driver { return Without(d, c.cap) })
+	var all backends.Caps
+	for _, a := range Abilities() {
+		all |= a.masks()
+		if caps.Has(a.Cap) && len(a.touches) > 0 {
+			t.Run("StoreWithout"+a.name, func(t *testing.T) {
+				runCases(t, newHarness, a.touches, caps&^a.masks(), func(d backends.Driver) backends.Driver { return Without(d, a.masks()) })
 			})
 		}
 	}
 	t.Run("StoreWithoutAny", func(t *testing.T) {
-		runCases(t, newHarness, storeCases(), caps&^allOptional(), func(d backends.Driver) backends.Driver { return Without(d, allOptional()) })
+		runCases(t, newHarness, storeCases(), caps&^all, func(d backends.Driver) backends.Driver { return Without(d, all) })
 	})
-}
-
-// optional are the abilities that a test can take away, and the cases of the Store that one of
-// them alone makes a difference to. CapFolders is not one of them: it is what a store is, not
-// what it can do.
-var optional = []struct {
-	name    string
-	cap     backends.Caps
-	touches []testCase
-}{
-	{"ParallelParts", backends.CapParallelParts, writeCases},
-	{"Resume", backends.CapResume, nil},
-	{"Base", backends.CapBase, continueCases},
-	{"Copy", backends.CapCopy, slices.Concat(openCases, renameCases)},
-	{"Move", backends.CapMove, renameCases},
-	{"IfAbsent", backends.CapIfAbsent, slices.Concat(writeCases, continueCases, folderCases, renameCases)},
-	{"IfVersion", backends.CapIfVersion, slices.Concat(continueCases, renameCases)},
-	{"TellsAbsent", backends.CapTellsAbsent, slices.Concat(openCases, folderCases, renameCases)},
-	{"Metadata", backends.CapMetadata, writeCases},
-	{"CommitMetadata", backends.CapCommitMetadata, writeCases},
-	{"Tags", backends.CapTags, writeCases},
-	{"StorageClass", backends.CapStorageClass, writeCases},
-}
-
-func allOptional() backends.Caps {
-	var all backends.Caps
-	for _, c := range optional {
-		all |= c.cap
-	}
-	return all
 }
 
 // testCase is one point of the contract.
