@@ -72,7 +72,7 @@ func (w *Writer) keep(old Info, size int64) {
 	s := w.store
 	w.old, w.kept = &old, size
 	left := int64(s.plan.maxParts) - (size-1)/s.limits.MaxPart - 1 // a store may count those of the base
-	if size == 0 || size < s.limits.MinBase || left < 1 || !s.caps.Has(CapBase) {
+	if size == 0 || size < s.limits.MinBase || left < 1 || !s.takes(size, old) {
 		w.unread = size > 0
 		return
 	}
@@ -80,6 +80,11 @@ func (w *Writer) keep(old Info, size int64) {
 	w.size, w.max = size, s.plan.end(size, int(left))
 	w.sum, w.hasSum = old.Sum, w.hasSum && old.HasSum && size == old.Size
 	w.begin()
+}
+
+// takes reports whether the store itself can begin an object with the first size bytes of old.
+func (s *Store) takes(size int64, old Info) bool {
+	return s.caps.Has(CapBase) && (size == old.Size || s.caps.Has(CapBasePart))
 }
 
 // expecting refuses a number of further bytes that cannot fit.

@@ -189,7 +189,7 @@ type WriteOptions struct {
 
 	// Base is an object, at the same key, whose first BaseSize bytes the upload begins with;
 	// they are taken inside the store, of exactly Base.Version. Only for StartUpload, with
-	// BaseSize ≥ Limits.MinBase; needs CapBase.
+	// BaseSize ≥ Limits.MinBase; needs CapBase, and CapBasePart if BaseSize < Base.Size.
 	Base     *Info
 	BaseSize int64
 
@@ -238,6 +238,7 @@ const (
 	CapCommitMetadata                  // CommitOptions.Metadata too
 	CapTags                            // WriteOptions.Tags
 	CapStorageClass                    // WriteOptions.StorageClass
+	CapBasePart                        // a BaseSize below Base.Size: a part of an object can be taken
 )
 
 // Has reports whether all of want are in c.

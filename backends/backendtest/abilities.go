@@ -40,6 +40,11 @@ func Abilities() []Ability {
 			Otherwise: "they are read and written again",
 		},
 		{
+			name: "BasePart", Cap: backends.CapBasePart, touches: continueCases,
+			Can:       "`STOR` after `REST` within a file keeps the bytes before inside the store",
+			Otherwise: "they are read and written again; at the end of the file they are not",
+		},
+		{
 			name: "Copy", Cap: backends.CapCopy, touches: slices.Concat(openCases, renameCases),
 			Can:       "Objects are copied inside the store",
 			Otherwise: "they are read and written again; `MFMT` is refused",

@@ -20,7 +20,7 @@ var baseCases = []testCase{
 		f.commit(t, u, "a/b", whole, parts...)
 		f.requireObject(t, "a/b", whole)
 	}},
-	{"BaseIsTheBeginningOfAnObject", backends.CapBase, func(t *testing.T, f *fixture) {
+	{"BaseIsTheBeginningOfAnObject", backends.CapBase | backends.CapBasePart, func(t *testing.T, f *fixture) {
 		before := slices.Concat(f.base(), []byte("this is replaced"))
 		info := f.put(t, "a", before)
 		size := info.Size - 5
@@ -30,6 +30,13 @@ var baseCases = []testCase{
 		f.requireObject(t, "a", whole)
 	}},
 	{"BaseAlone", backends.CapBase, func(t *testing.T, f *fixture) {
+		base := f.base()
+		info := f.put(t, "a", base)
+		u := f.start(t, "a", backends.WriteOptions{Base: &info, BaseSize: info.Size})
+		f.commit(t, u, "a", base)
+		f.requireObject(t, "a", base)
+	}},
+	{"BasePartAlone", backends.CapBase | backends.CapBasePart, func(t *testing.T, f *fixture) {
 		before := slices.Concat(f.base(), []byte("this is cut off"))
 		info := f.put(t, "a", before)
 		size := f.limits.MinBase

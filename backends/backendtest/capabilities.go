@@ -52,6 +52,10 @@ func refusesUndeclared(t *testing.T, f *fixture) {
 		{backends.CapIfAbsent, func() map[string]error { return write(backends.WriteOptions{IfAbsent: true}) }},
 		{backends.CapIfVersion, func() map[string]error { return write(backends.WriteOptions{IfVersion: info.Version}) }},
 		{backends.CapBase, func() map[string]error { return write(backends.WriteOptions{Base: &info, BaseSize: info.Size}) }},
+		{backends.CapBasePart, func() map[string]error {
+			_, err := f.StartUpload(ctx, "a", backends.WriteOptions{Base: &info, BaseSize: info.Size - 1})
+			return map[string]error{"start upload": err}
+		}},
 		{backends.CapMetadata, func() map[string]error {
 			return write(backends.WriteOptions{Metadata: map[string]string{"user": "x"}})
 		}},

@@ -94,6 +94,9 @@ func (d *without) refuse(op, key string, needs backends.Caps, opts backends.Writ
 	}
 	if opts.Base != nil {
 		needs |= backends.CapBase
+		if opts.BaseSize < opts.Base.Size {
+			needs |= backends.CapBasePart
+		}
 	}
 	if len(opts.Metadata) > 0 {
 		needs |= backends.CapMetadata

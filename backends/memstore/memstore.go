@@ -49,7 +49,7 @@ var _ backends.Driver = (*Driver)(nil)
 // New returns an empty store.
 func New(opts Options) *Driver {
 	d := &Driver{
-		caps: backends.CapParallelParts | backends.CapResume | backends.CapBase | backends.CapCopy |
+		caps: backends.CapParallelParts | backends.CapResume | backends.CapBase | backends.CapBasePart | backends.CapCopy |
 			backends.CapMove | backends.CapIfAbsent | backends.CapIfVersion |
 			backends.CapTellsAbsent | backends.CapMetadata | backends.CapCommitMetadata |
 			backends.CapTags | backends.CapStorageClass,
@@ -206,6 +206,7 @@ func (d *Driver) admit(ctx context.Context, op, key string, opts backends.WriteO
 	if opts.IfAbsent && !d.caps.Has(backends.CapIfAbsent) ||
 		opts.IfVersion != "" && !d.caps.Has(backends.CapIfVersion) ||
 		opts.Base != nil && !d.caps.Has(backends.CapBase) ||
+		opts.Base != nil && opts.BaseSize < opts.Base.Size && !d.caps.Has(backends.CapBasePart) ||
 		len(opts.Metadata) > 0 && !d.caps.Has(backends.CapMetadata) ||
 		len(opts.Tags) > 0 && !d.caps.Has(backends.CapTags) ||
 		opts.StorageClass != "" && !d.caps.Has(backends.CapStorageClass) {

@@ -81,7 +81,7 @@ func (d *Driver) Describe() (backends.Caps, backends.Limits) {
 	if d.opts.Endpoint == "" {
 		largest = maxObject
 	}
-	return backends.CapParallelParts | backends.CapResume | backends.CapBase | backends.CapCopy |
+	return backends.CapParallelParts | backends.CapResume | backends.CapBase | backends.CapBasePart | backends.CapCopy |
 			backends.CapIfAbsent | backends.CapIfVersion,
 		backends.Limits{
 			MaxObject:   largest,
