@@ -6,6 +6,7 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint
 
 # What the tests and checks are run with. A change here is a change of the tools.
 MINIO_VERSION         := v0.0.0-20260212201848-7aac2a2c5b7c
+FAKE_GCS_VERSION      := v1.56.1
 MC_VERSION            := v0.0.0-20250313080218-cf909e1063a9
 GOLANGCI_LINT_VERSION := v2.14.0
 TEST_CLIENTS          := curl lftp
@@ -35,6 +36,14 @@ build: ## Build the static binary ./tidegate
 test: tools-test ## Get what the tests need, then run them all, under the race detector if there is a C compiler
 	$(GO) test $(RACE) -timeout 20m $(TESTFLAGS) ./...
 
+.PHONY: test-backends
+test-backends: tools-test ## Run the conformance suite on all four stores: as they are, behind a prefix, without each ability
+	$(GO) test $(RACE) -timeout 20m $(TESTFLAGS) ./backends/...
+
+.PHONY: test-large
+test-large: tools-test ## Send 5 GiB through a gateway with 64 MiB to MinIO and back, and show its memory
+	$(GO) test -timeout 20m -count=1 -v -run TestFlatMemory ./integration -gibibytes 5
+
 .PHONY: lint
 lint: tools-lint ## Run golangci-lint
 	$(GOLANGCI_LINT) run ./...
@@ -61,6 +70,7 @@ tools: tools-test tools-lint ## Get the tools of the tests and checks into .tool
 .PHONY: tools-test
 tools-test:
 	@GO='$(GO)' .ci/get-tool minio github.com/minio/minio '$(MINIO_VERSION)'
+	@GO='$(GO)' .ci/get-tool fake-gcs-server github.com/fsouza/fake-gcs-server '$(FAKE_GCS_VERSION)'
 	@.ci/get-clients $(TEST_CLIENTS)
 
 # Only where compose-test cannot pull MinIO's image.

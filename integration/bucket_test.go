@@ -5,13 +5,8 @@ import (
 	"encoding/hex"
 	"io"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -76,43 +71,6 @@ func (b *bucket) openUploads(key string) int {
 	return len(list.Uploads)
 }
 
-// recorder passes requests to the store and keeps a list of them.
-type recorder struct {
-	mu       sync.Mutex
-	requests []string
-}
-
-// record puts a recorder between a gateway with the returned settings and the store.
-func (b *bucket) record() (*recorder, settings) {
-	b.t.Helper()
-	target, err := url.Parse(b.server.Endpoint)
-	require.NoError(b.t, err)
-	rec := &recorder{}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host // it is signed
-	}}
-	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec.mu.Lock()
-		rec.requests = append(rec.requests, r.Method+" "+r.URL.Path)
-		rec.mu.Unlock()
-		proxy.ServeHTTP(w, r)
-	}))
-	b.t.Cleanup(front.Close)
-	s := b.settings()
-	s.Endpoint = front.URL
-	return rec, s
-}
-
-// take returns the requests since the last take.
-func (r *recorder) take() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	taken := r.requests
-	r.requests = nil
-	return taken
-}
-
 func sumOf(t *testing.T, r io.Reader) string {
 	t.Helper()
 	h := sha256.New()
@@ -132,13 +90,24 @@ func sumOfFile(t *testing.T, file string) string {
 // randomFile writes size bytes that do not repeat, the same for the same size, and returns the file.
 func randomFile(t *testing.T, name string, size int64) string {
 	t.Helper()
-	var seed [32]byte
-	copy(seed[:], name)
 	file := filepath.Join(t.TempDir(), name)
 	f, err := os.Create(file)
 	require.NoError(t, err)
-	_, err = io.CopyN(f, rand.NewChaCha8(seed), size)
+	_, err = io.CopyN(f, noiseOf(name), size)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	return file
+}
+
+// noise returns size bytes that do not repeat, the same for the same name.
+func noise(name string, size int64) []byte {
+	data := make([]byte, size)
+	_, _ = noiseOf(name).Read(data) // never fails
+	return data
+}
+
+func noiseOf(name string) *rand.ChaCha8 {
+	var seed [32]byte
+	copy(seed[:], name)
+	return rand.NewChaCha8(seed)
 }

@@ -118,8 +118,14 @@ func (c *rawClient) passive() *net.TCPConn {
 // store begins an upload and returns its data connection.
 func (c *rawClient) store(name string) *dataConn {
 	c.t.Helper()
+	return c.open("STOR " + name)
+}
+
+// open sends a command that takes data and returns its data connection.
+func (c *rawClient) open(command string) *dataConn {
+	c.t.Helper()
 	raw := c.passive()
-	c.cmd(150, "STOR %s", name)
+	c.cmd(150, "%s", command)
 	if c.tls == nil {
 		return &dataConn{ReadWriter: raw, raw: raw}
 	}
@@ -141,7 +147,19 @@ func lastParenthesis(s string) string {
 // upload stores data under name and wants a 226.
 func (c *rawClient) upload(name string, data []byte) {
 	c.t.Helper()
-	d := c.store(name)
+	c.transfer("STOR "+name, data)
+}
+
+// append is upload by APPE.
+func (c *rawClient) append(name string, data []byte) {
+	c.t.Helper()
+	c.transfer("APPE "+name, data)
+}
+
+// transfer sends a command and the data for it, and wants a 226.
+func (c *rawClient) transfer(command string, data []byte) {
+	c.t.Helper()
+	d := c.open(command)
 	_, err := d.Write(data)
 	require.NoError(c.t, err)
 	d.finish(c.t)

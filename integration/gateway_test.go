@@ -26,6 +26,9 @@ import (
 // startDeadline bounds how long a started gateway may take to listen, on a busy machine.
 const startDeadline = 30 * time.Second
 
+// pollInterval is how often a test looks for what a process of its own does in its own time.
+const pollInterval = 20 * time.Millisecond
+
 // binary is the path of the tidegate binary that TestMain built.
 var binary string //nolint:gochecknoglobals // set once by TestMain, before any test
 
@@ -53,7 +56,8 @@ func buildAndRun(m *testing.M) int {
 type settings struct {
 	TLS         string // mode of the listener
 	Memory      string
-	Endpoint    string // of the S3 store
+	Lake        string // the entry of the store "lake"; by default an S3 store of these four
+	Endpoint    string
 	Bucket      string
 	AccessKey   string
 	SecretKey   string
@@ -71,7 +75,7 @@ tls: { cert_file: "{{.Cert}}", key_file: "{{.Key}}" }
 memory: {{.Memory}}
 admin: { address: {{.Admin}} }
 stores:
-  - { name: lake, type: s3, bucket: {{.Bucket}}, endpoint: "{{.Endpoint}}", region: us-east-1, path_style: true, access_key: {{.AccessKey}}, secret_key: {{.SecretKey}} }
+  - {{if .Lake}}{{.Lake}}{{else}}{ name: lake, type: s3, bucket: {{.Bucket}}, endpoint: "{{.Endpoint}}", region: us-east-1, path_style: true, access_key: {{.AccessKey}}, secret_key: {{.SecretKey}} }{{end}}
   - { name: disk, type: local, path: "{{.Dir}}/data" }
 users:
   - name: bench

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ const (
 	mib = int64(1) << 20
 	gib = int64(1) << 30
 )
+
+var gibibytes = flag.Int64("gibibytes", 1, "size of the file of TestFlatMemory")
 
 // TestSizes sends files of every size class by each client and brings them back, byte for byte.
 func TestSizes(t *testing.T) {
@@ -42,23 +45,27 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestGibibyte sends 1 GiB through a gateway of 64 MiB: its memory stays flat, and it writes
-// no file.
-func TestGibibyte(t *testing.T) {
+// TestFlatMemory sends a large file through a gateway of 64 MiB: its memory stays flat, and it
+// writes no file. -gibibytes says how large; make test-large sends 5.
+func TestFlatMemory(t *testing.T) {
 	const budget = 64 * mib
 	b := newBucket(t)
 	s := b.settings()
 	s.Memory = "64MiB"
 	g := startGateway(t, s)
-	sent := randomFile(t, "gibibyte.bin", gib)
+	sent := randomFile(t, "large.bin", *gibibytes*gib)
+	sum := sumOfFile(t, sent)
 
-	curl.upload(t, g, plain, sent, "gibibyte.bin")
-	require.Equal(t, sumOfFile(t, sent), b.sum("partners/bench/gibibyte.bin"))
+	curl.upload(t, g, plain, sent, "large.bin")
+	up := g.peakMemory()
+	require.NoError(t, os.Remove(sent))
 	back := filepath.Join(t.TempDir(), "back")
-	curl.download(t, g, plain, "gibibyte.bin", back)
-	require.Equal(t, sumOfFile(t, sent), sumOfFile(t, back))
+	curl.download(t, g, plain, "large.bin", back)
+	require.Equal(t, sum, sumOfFile(t, back))
+	require.Equal(t, sum, b.sum("partners/bench/large.bin"))
 
-	t.Logf("peak memory %d MiB, written to disk %d KiB", g.peakMemory()/mib, g.diskWrites()/kib)
+	t.Logf("%d GiB: peak memory %d MiB after the upload, %d MiB after the download, written to disk %d KiB",
+		*gibibytes, up/mib, g.peakMemory()/mib, g.diskWrites()/kib)
 	require.LessOrEqual(t, g.peakMemory(), budget+64*mib)
 	require.LessOrEqual(t, g.diskWrites(), mib, "bytes of the upload went through a file")
 	require.Empty(t, regularFiles(t, g.Dir), "files left in the working directory or TMPDIR")
@@ -76,49 +83,4 @@ func regularFiles(t *testing.T, dir string) []string {
 	})
 	require.NoError(t, err)
 	return files
-}
-
-// TestRequestsOfCommands counts what the commands cost at the store.
-func TestRequestsOfCommands(t *testing.T) {
-	b := newBucket(t)
-	rec, s := b.record()
-	g := startGateway(t, s)
-	c := dialRaw(t, g.FTP, "bench")
-	rec.take() // the check at start
-
-	steps := []struct {
-		do   func()
-		want []string // method and path below the bucket
-	}{
-		{func() { c.upload("small.jpg", make([]byte, 200*kib)) }, []string{"PUT /partners/bench/small.jpg"}},
-		{func() { c.cmd(213, "SIZE small.jpg") }, []string{"HEAD /partners/bench/small.jpg"}},
-		{func() { c.cmd(213, "MDTM small.jpg") }, []string{"HEAD /partners/bench/small.jpg"}},
-		{func() { c.receive("RETR small.jpg") }, []string{"GET /partners/bench/small.jpg"}},
-		{func() { c.receive("MLSD") }, []string{"GET /"}},
-		{func() { c.receive("LIST") }, []string{"GET /"}},
-		{func() { c.cmd(257, "MKD sub") }, []string{"PUT /partners/bench/sub/"}},
-		{func() { c.cmd(250, "CWD sub") }, []string{"GET /"}},
-		{func() { c.cmd(250, "CWD /") }, nil},
-		{func() { c.cmd(350, "RNFR small.jpg") }, []string{"HEAD /partners/bench/small.jpg"}},
-		{func() { c.cmd(250, "RNTO large.jpg") }, []string{"PUT /partners/bench/large.jpg", "DELETE /partners/bench/small.jpg"}},
-		{func() { c.cmd(250, "RMD sub") }, []string{"GET /", "DELETE /partners/bench/sub/"}},
-		{func() { c.cmd(250, "DELE large.jpg") }, []string{"HEAD /partners/bench/large.jpg", "DELETE /partners/bench/large.jpg"}},
-	}
-	for i, step := range steps {
-		step.do()
-		var want []string
-		for _, w := range step.want {
-			var method, path string
-			_, err := fmt.Sscanf(w, "%s %s", &method, &path)
-			require.NoError(t, err)
-			want = append(want, method+" /"+b.name+path)
-		}
-		got := rec.take()
-		for j := range got { // the bucket itself is asked with or without a "/" at its end
-			if got[j] == "GET /"+b.name {
-				got[j] += "/"
-			}
-		}
-		require.Equal(t, want, got, "step %d", i)
-	}
 }
