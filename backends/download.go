@@ -3,21 +3,13 @@ package backends
 import (
 	"context"
 	"io"
-	"math/rand/v2"
 	"time"
 )
 
-const (
-	// resumeAttempts is how often a download asks again without getting a byte. With the waits
-	// between, a store may be away for some 6 seconds: longer, and a client gives up itself.
-	resumeAttempts = 6
-	// firstResumeDelay is doubled from attempt to attempt.
-	firstResumeDelay = 100 * time.Millisecond
-)
-
-// Reader reads an object from an offset to its end, all of one version. If the store breaks off
-// it asks for the rest; a Reader ends with io.EOF only where the object does. It is used by one
-// goroutine at a time, and must be closed.
+// Reader reads an object from an offset to its end, all of one version. It begins with one
+// request; more join only while the store is slower than the client (readAhead). If the store
+// breaks off it asks for the rest; a Reader ends with io.EOF only where the object does. It is
+// used by one goroutine at a time, and must be closed.
 type Reader struct {
 	store *Store
 	ctx   context.Context // of the requests that bodies come from
@@ -25,9 +17,8 @@ type Reader struct {
 	off   int64 // of the next byte
 	end   int64
 
-	body     io.ReadCloser
-	broken   error // how body ended before its time
-	attempts int   // to go on, since the last byte
+	plain *stream    // of the next byte; nil while that is of a piece read ahead
+	ahead *readAhead // nil for a local body
 }
 
 // Open begins to read key from byte off, in one request. An off behind the end is ErrRange, one
@@ -48,9 +39,13 @@ func (s *Store) open(ctx context.Context, key, version string, off, n int64) (*R
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{store: s, ctx: ctx, info: info, off: off, end: info.Size, body: body}
+	r := &Reader{store: s, ctx: ctx, info: info, off: off, end: info.Size}
 	if n >= 0 {
 		r.end = min(off+n, info.Size)
+	}
+	r.plain = &stream{store: s, ctx: ctx, info: info, off: off, end: r.end, body: body}
+	if _, local := body.(io.WriterTo); !local {
+		r.ahead = &readAhead{reader: r, width: 1}
 	}
 	return r, nil
 }
@@ -58,8 +53,17 @@ func (s *Store) open(ctx context.Context, key, version string, off, n int64) (*R
 // Info describes the object that is read.
 func (r *Reader) Info() Info { return r.info }
 
-// Close ends the reading.
-func (r *Reader) Close() error { return r.body.Close() }
+// Close ends the reading. When it returns, nothing of it goes on.
+func (r *Reader) Close() error {
+	var err error
+	if r.plain != nil {
+		err = r.plain.close()
+	}
+	if r.ahead != nil {
+		r.ahead.close()
+	}
+	return err
+}
 
 // Read implements io.Reader.
 func (r *Reader) Read(p []byte) (int, error) {
@@ -69,85 +73,33 @@ func (r *Reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	for {
-		if r.broken != nil {
-			if err := r.resume(); err != nil {
-				return 0, err
-			}
-		}
-		n, err := r.body.Read(p[:min(int64(len(p)), r.end-r.off)])
+	if r.ahead == nil {
+		n, err := r.plain.Read(p)
 		r.off += int64(n)
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil && r.off < r.end {
-			r.broken = err // mended by the next Read
-		}
-		if n > 0 {
-			r.attempts = 0
-			return n, nil
-		}
-		if err == nil {
-			return 0, nil
-		}
+		return n, err
 	}
+	r.ahead.watch.asked()
+	r.ahead.adjust()
+	n, waited, err := r.readNext(p)
+	r.off += int64(n)
+	r.ahead.watch.answered(n, waited)
+	return n, err
 }
 
-// resume asks for the rest of the same version until the store answers.
-func (r *Reader) resume() error {
-	for {
-		switch {
-		case r.ctx.Err() != nil:
-			return NewError("read", r.info.Key, ErrUnknown, context.Cause(r.ctx))
-		case !passing(r.broken) || r.attempts == resumeAttempts:
-			return NewError("read", r.info.Key, KindOf(r.broken), r.broken)
-		}
-		r.attempts++
-		r.store.log.DebugContext(r.ctx, "download broke off, asking for the rest", "key", r.info.Key, "offset", r.off, "attempt", r.attempts, "err", r.broken)
-		if err := r.wait(); err != nil {
-			return err
-		}
-		body, _, err := r.store.driver.ReadRange(r.ctx, r.info.Key, r.info.Version, r.off, r.end-r.off)
-		if err != nil {
-			r.broken = err
-			continue
-		}
-		_ = r.body.Close()
-		r.body, r.broken = body, nil
-		return nil
+// readNext reads from what the next byte is of, and says how long the store took for it.
+func (r *Reader) readNext(p []byte) (n int, waited time.Duration, err error) {
+	if r.plain == nil {
+		return r.ahead.read(p)
 	}
-}
-
-// passing reports whether what failed may succeed when it is tried again.
-func passing(err error) bool {
-	kind := KindOf(err)
-	return kind == ErrUnknown || kind == ErrUnavailable
-}
-
-// wait backs off: for half of the delay, and a random part of the other half so that the
-// downloads which a store has dropped together do not come back together.
-func (r *Reader) wait() error {
-	delay := firstResumeDelay << (r.attempts - 1) / 2
-	timer := time.NewTimer(delay + rand.N(delay)) //nolint:gosec // no secret
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-r.ctx.Done():
-		return NewError("read", r.info.Key, ErrUnknown, context.Cause(r.ctx))
-	}
+	n, err = r.plain.Read(p)
+	return n, r.plain.waited, err
 }
 
 // WriteTo implements io.WriterTo. A body that can write itself does so: from a local file the
 // kernel sends the bytes without showing them to us.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {
-	if body, ok := r.body.(io.WriterTo); ok {
-		n, err := body.WriteTo(w)
-		r.off += n
-		if err == nil && r.off != r.end {
-			err = NewError("read", r.info.Key, ErrUnknown, io.ErrUnexpectedEOF)
-		}
-		return n, err
+	if r.ahead == nil {
+		return r.sendLocal(w)
 	}
 	var held holding
 	chunk := r.store.memory.first(&held)
@@ -170,4 +122,13 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 			return r.off - start, err
 		}
 	}
+}
+
+func (r *Reader) sendLocal(w io.Writer) (int64, error) {
+	n, err := r.plain.body.(io.WriterTo).WriteTo(w)
+	r.off += n
+	if err == nil && r.off != r.end {
+		err = NewError("read", r.info.Key, ErrUnknown, io.ErrUnexpectedEOF)
+	}
+	return n, err
 }

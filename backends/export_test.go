@@ -1,6 +1,12 @@
 package backends
 
-import "testing"
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
 
 // ChunkSize is what tests count memory by.
 const ChunkSize = chunkSize
@@ -22,4 +28,33 @@ func (m *Memory) Free() (small, parts int64) {
 func (m *Memory) RequireAllFree(t *testing.T, budget int64) {
 	t.Helper()
 	m.requireAllFree(t, budget)
+}
+
+// ReadPieces makes downloads read ahead in pieces of so many bytes.
+func (s *Store) ReadPieces(bytes int64) { s.piece = bytes }
+
+// Occupy takes all that uploads share, and lets one of them wait for its turn, until the
+// returned function is called.
+func (m *Memory) Occupy(t *testing.T) (release func()) {
+	t.Helper()
+	held := make([]holding, quarters)
+	for q := range held {
+		require.True(t, m.take(&held[q], quarter(q), m.largest))
+	}
+	var waiting holding
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = m.next(ctx, &waiting, demand{need: chunkSize})
+	}()
+	synctest.Wait()
+	return func() {
+		cancel()
+		<-done
+		for q := range held {
+			m.release(&held[q])
+		}
+		m.release(&waiting)
+	}
 }

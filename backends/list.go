@@ -81,8 +81,10 @@ func (c *children) next(entry Info) (Info, bool) {
 		if folder == c.parent || slices.Contains(c.names, name) {
 			return Info{}, false
 		}
+		if entry.IsMarker() {
+			c.names = append(c.names, name)
+		}
 		entry = Info{Key: folder, ModTime: entry.ModTime, IsPrefix: true}
-		c.names = append(c.names, name)
 	}
 	// Other writers' keys may be such that nobody could ask for them here.
 	return entry, !reserved(entry.Key) && c.store.driver.CheckKey(entry.Key) == nil

@@ -38,6 +38,10 @@ const (
 // objects; the fast use the turns of the slow when none of these waits. Which quarter bytes are
 // of was settled when they were lent: an upload that becomes slow in its turn keeps it until
 // its part is sent.
+//
+// Downloads read ahead into the quarter for all parts: only while no upload waits, never more
+// than half of it together, and without waiting. A client that stops reading may keep that half
+// for long; the uploads have theirs, and their turns.
 type Memory struct {
 	largest int64     // bytes of the largest part: a quarter of the budget
 	pool    sync.Pool // of *chunk; the collector empties it when the load is over
@@ -45,6 +49,7 @@ type Memory struct {
 	mu        sync.Mutex
 	smallFree int64            // never below zero, as all that follows
 	partsFree [quarters]int64  // of the quarters for parts
+	aheadFree int64            // that downloads may still take of the common one
 	turns     [paces][]*waiter // in the order of arrival
 }
 
@@ -88,6 +93,7 @@ func newMemory(bytes int64) *Memory {
 		largest:   largest,
 		pool:      sync.Pool{New: func() any { return new(chunk) }},
 		smallFree: largest,
+		aheadFree: largest / 2,
 	}
 	for q := range m.partsFree {
 		m.partsFree[q] = largest
@@ -100,6 +106,7 @@ type holding struct {
 	small int64           // bytes of the quarter for small objects
 	parts [quarters]int64 // bytes of the others, with what is lent
 	lent  int64           // bytes that may be used without asking
+	ahead int64           // bytes of the common quarter that a download has read ahead into
 }
 
 // demand is what a part that asks for its next chunk says of itself.
@@ -226,11 +233,24 @@ func (m *Memory) serveNext(p pace) bool {
 	return true
 }
 
+// ahead takes so many bytes for a download, or nothing if it would have to wait for them.
+func (m *Memory) ahead(h *holding, bytes int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.turns[fast]) > 0 || len(m.turns[slow]) > 0 || m.aheadFree < bytes || !m.take(h, common, bytes) {
+		return false
+	}
+	m.aheadFree -= bytes
+	h.ahead += bytes
+	return true
+}
+
 // release gives back all that h holds.
 func (m *Memory) release(h *holding) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.smallFree += h.small
+	m.aheadFree += h.ahead
 	for q, bytes := range h.parts {
 		m.partsFree[q] += bytes
 	}

@@ -93,6 +93,7 @@ func (m *Memory) requireAllFree(t *testing.T, budget int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	require.Equal(t, m.largest, m.smallFree)
+	require.Equal(t, m.largest/2, m.aheadFree)
 	for _, free := range m.partsFree {
 		require.Equal(t, m.largest, free)
 	}

@@ -12,6 +12,7 @@ type StoreOptions struct {
 	Memory        *Memory      // shared with other stores; nil for one of DefaultMemory of its own
 	PartSize      int64        // bytes of an upload's first parts; 0 for 8 MiB. Kept within the limits of store and memory
 	ParallelParts int          // parts of one upload under way at once; 0 for 4
+	ParallelReads int          // streams of one download at once, while the store is slower than its client; 0 for 4, 1 for never more
 	Logger        *slog.Logger // nil for none
 }
 
@@ -34,6 +35,8 @@ type Store struct {
 	memory        *Memory
 	plan          partPlan
 	parallelParts int
+	parallelReads int
+	piece         int64 // bytes that each of them reads
 	log           *slog.Logger
 
 	cleaner *cleaner // of failed uploads
@@ -41,7 +44,7 @@ type Store struct {
 
 // NewStore returns the Store over d, which it closes with itself.
 func NewStore(name string, d Driver, opts StoreOptions) *Store {
-	s := &Store{name: name, driver: d, memory: opts.Memory, parallelParts: opts.ParallelParts, log: opts.Logger}
+	s := &Store{name: name, driver: d, memory: opts.Memory, parallelParts: opts.ParallelParts, parallelReads: opts.ParallelReads, piece: pieceSize, log: opts.Logger}
 	s.caps, s.limits = d.Describe()
 	if s.memory == nil {
 		s.memory = NewMemory(DefaultMemory)
@@ -55,6 +58,9 @@ func NewStore(name string, d Driver, opts StoreOptions) *Store {
 	}
 	if !s.caps.Has(CapParallelParts) {
 		s.parallelParts = 1
+	}
+	if s.parallelReads <= 0 {
+		s.parallelReads = defaultParallelReads
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
