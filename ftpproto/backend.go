@@ -83,6 +83,20 @@ type TimeSetter interface {
 	SetModTime(ctx context.Context, name string, t time.Time) error
 }
 
+// Hasher is a FileSystem that tells the sums of files (HASH, XCRC and the like).
+type Hasher interface {
+	// Hash returns the sum of file name, of its bytes from "from" up to, and without, "to"; a
+	// to < 0 means up to its end. ErrRange if the file ends before one of them. All bytes are of
+	// one version of the file. Reading it may take long: when ctx ends, so does Hash.
+	Hash(ctx context.Context, name string, algorithm HashAlgorithm, from, to int64) (Digest, error)
+}
+
+// Digest is what a Hasher says of a file.
+type Digest struct {
+	Sum   []byte // as HashAlgorithm.New gives it; of a CRC the highest byte first
+	Bytes int64  // that were summed
+}
+
 // Kind says what a name is asked for as.
 type Kind int
 

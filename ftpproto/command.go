@@ -17,6 +17,9 @@ type command struct {
 	// open stands instead of run for a command that opens a data connection. It returns
 	// what then runs as a transfer.
 	open func(s *session, arg string) (job, error)
+	// compute stands instead of run for a command that may take long and opens no data
+	// connection. What it returns runs as a transfer does: the client is heard meanwhile.
+	compute func(s *session, arg string) job
 
 	needsArg       bool
 	refusesArg     bool
@@ -39,7 +42,7 @@ type commandTable struct {
 func newCommandTable() commandTable {
 	t := commandTable{byVerb: make(map[string]*command)}
 	for _, rows := range [][]command{loginCommands(), parameterCommands(), dataCommands(),
-		transferCommands(), folderCommands(), fileCommands(), infoCommands(), unimplementedCommands()} {
+		transferCommands(), folderCommands(), fileCommands(), hashCommands(), infoCommands(), unimplementedCommands()} {
 		for _, row := range rows {
 			t.rows = append(t.rows, &row)
 			t.byVerb[row.verb] = &row
@@ -80,15 +83,20 @@ func (s *session) handle(l line) (reply, error) {
 	if cmd.keepsRestart {
 		s.once.restart = s.before.restart
 	}
-	if cmd.open == nil {
+	switch {
+	case cmd.run != nil:
 		return cmd.run(s, s.ctx, l.arg)
+	case cmd.compute != nil:
+		return s.transfer(cmd.verb, cmd.compute(s, l.arg), nil)
 	}
 	j, err := cmd.open(s, l.arg)
 	if err != nil {
 		s.dropData() // it may already hold the connection of a client that gave up
 		return reply{}, err
 	}
-	return s.transfer(cmd.verb, j)
+	source := s.data
+	s.data = nil // a data connection serves one transfer
+	return s.transfer(cmd.verb, j, source)
 }
 
 // failure is where every error becomes a reply: one that carries a reply is sent as that, any
@@ -140,7 +148,7 @@ func (s *session) admits(l line) (*command, error) {
 
 // usable reports whether the command works in this session.
 func (c *command) usable(s *session) bool {
-	return (c.run != nil || c.open != nil) && (c.available == nil || c.available(s))
+	return (c.run != nil || c.open != nil || c.compute != nil) && (c.available == nil || c.available(s))
 }
 
 // isForeign reports whether a first line with this verb comes from an HTTP or SMTP client, as

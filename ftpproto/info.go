@@ -24,8 +24,8 @@ func infoCommands() []command {
 // unimplementedCommands are known from the RFCs, so that HELP can say they are not there and a
 // client hears 502 instead of 500.
 func unimplementedCommands() []command {
-	verbs := []string{"SMNT", "LPRT", "LPSV", "ADAT", "MIC", "CONF", "ENC", "LANG", "HOST", "HASH",
-		"RANG", "XCRC", "XMD5", "XSHA", "XSHA1", "XSHA256", "XSHA512", "MFCT", "MFF", "AVBL", "CSID", "RMDA", "COMB"}
+	verbs := []string{"SMNT", "LPRT", "LPSV", "ADAT", "MIC", "CONF", "ENC", "LANG", "HOST",
+		"RANG", "MFCT", "MFF", "AVBL", "CSID", "RMDA", "COMB"}
 	rows := make([]command, len(verbs))
 	for i, verb := range verbs {
 		rows[i].verb = verb
@@ -149,8 +149,7 @@ func (s *session) stat(ctx context.Context, arg string) (reply, error) {
 		lines = append(lines, " Data connections in TLS")
 	}
 	if t := s.running; t != nil {
-		lines = append(lines, fmt.Sprintf(" %s %s: %d bytes transferred in %v", t.verb, t.name,
-			t.moved.Load(), time.Since(t.began).Round(time.Millisecond)))
+		lines = append(lines, " "+t.status())
 	} else {
 		lines = append(lines, " No transfer running")
 	}

@@ -15,7 +15,7 @@ func parameterCommands() []command {
 		{verb: "MODE", syntax: "S", run: (*session).mode, needsArg: true},
 		{verb: "ALLO", syntax: "<bytes> [R <bytes>]", run: (*session).allo, needsArg: true},
 		{verb: "REST", syntax: "<offset>", run: (*session).rest, needsArg: true, features: feature("REST STREAM")},
-		{verb: "OPTS", syntax: "UTF8 ON|MLST <facts>", run: (*session).options, needsArg: true, beforeLogin: true,
+		{verb: "OPTS", syntax: "UTF8 ON|MLST <facts>|HASH [<algorithm>]", run: (*session).options, needsArg: true, beforeLogin: true,
 			features: feature("UTF8")},
 	}
 }
@@ -104,6 +104,10 @@ func (s *session) options(_ context.Context, arg string) (reply, error) {
 	case "MLST":
 		s.facts = parseFacts(rest)
 		return reply{code: 200, text: strings.TrimSpace("MLST OPTS " + s.facts.String())}, nil
+	case "HASH":
+		if tellsSums(s) {
+			return s.selectHash(rest)
+		}
 	}
 	return reply{}, NewError(501, "No options for that command.", nil)
 }

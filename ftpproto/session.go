@@ -74,7 +74,8 @@ type session struct {
 	binary    bool  // TYPE I or L 8, else TYPE A
 	allocated int64 // by ALLO, for the next upload
 	facts     factSet
-	data      dataSource // what PASV, PORT and the like have prepared, or nil
+	algorithm HashAlgorithm // by OPTS HASH
+	data      dataSource    // what PASV, PORT and the like have prepared, or nil
 	epsvAll   bool
 
 	once, before oneCommand // what the next command may use; what this one may
@@ -128,6 +129,7 @@ func (s *session) reset() {
 	s.user, s.fs = "", nil
 	s.cwd = "/"
 	s.binary, s.allocated, s.facts, s.epsvAll = false, 0, allFacts, false
+	s.algorithm = SHA256
 	s.once = oneCommand{}
 }
 

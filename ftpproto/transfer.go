@@ -3,6 +3,7 @@ package ftpproto
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -22,8 +23,8 @@ func transferCommands() []command {
 	}
 }
 
-// job is the part of a transfer command that runs beside the session. It calls t.begin before
-// it uses the data connection, and returns the final reply.
+// job is the part of a command that runs beside the session. It calls t.begin before it uses
+// the data connection, if it does, and returns the final reply.
 type job struct {
 	name string // of the file or folder
 	run  func(t *transfer) (reply, error)
@@ -42,7 +43,7 @@ type transfer struct {
 	quit   chan struct{} // closed when the client has sent QUIT: it may leave now
 	done   chan struct{} // closed when reply and err are set
 
-	source dataSource // where the data connection comes from
+	source dataSource // where the data connection comes from; nil for what needs none
 	conn   *dataConn  // once it is there
 
 	reply reply
@@ -50,7 +51,7 @@ type transfer struct {
 }
 
 // transfer runs j and meanwhile attends to the control connection.
-func (s *session) transfer(verb string, j job) (reply, error) {
+func (s *session) transfer(verb string, j job, source dataSource) (reply, error) {
 	t := &transfer{
 		session: s,
 		verb:    verb,
@@ -58,9 +59,8 @@ func (s *session) transfer(verb string, j job) (reply, error) {
 		began:   time.Now(),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
-		source:  s.data,
+		source:  source,
 	}
-	s.data = nil // a data connection serves one transfer
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	defer t.cancel(nil)
 	if s.abortQueued() {
@@ -88,7 +88,9 @@ func (s *session) transfer(verb string, j job) (reply, error) {
 }
 
 func (t *transfer) run(j job) {
-	defer t.source.close()
+	if t.source != nil {
+		defer t.source.close()
+	}
 	t.err = t.session.guarded(func() (err error) {
 		t.reply, err = j.run(t)
 		return err
@@ -180,6 +182,15 @@ func (s *session) abortQueued() bool {
 	return slices.ContainsFunc(s.queue, func(l line) bool { return l.verb == "ABOR" })
 }
 
+// status is what STAT says meanwhile.
+func (t *transfer) status() string {
+	took := time.Since(t.began).Round(time.Millisecond)
+	if t.source == nil {
+		return fmt.Sprintf("%s %s: running for %v", t.verb, t.name, took)
+	}
+	return fmt.Sprintf("%s %s: %d bytes transferred in %v", t.verb, t.name, t.moved.Load(), took)
+}
+
 func (t *transfer) log() {
 	result, level := "complete", slog.LevelInfo
 	switch _, isReply := errors.AsType[*Error](t.err); {
@@ -194,12 +205,16 @@ func (t *transfer) log() {
 	attrs := []slog.Attr{
 		slog.String("command", t.verb),
 		slog.String("path", t.name),
-		slog.Int64("bytes", t.moved.Load()),
+		slog.Int64("bytes", t.moved.Load()), // on the data connection
 		slog.Duration("duration", time.Since(t.began)),
 		slog.String("result", result),
 	}
 	if t.err != nil {
 		attrs = append(attrs, slog.Any("err", t.err))
 	}
-	t.session.log.LogAttrs(t.session.ctx, level, "transfer", attrs...)
+	if t.source == nil {
+		t.session.log.LogAttrs(t.session.ctx, level, "computation", attrs...)
+	} else {
+		t.session.log.LogAttrs(t.session.ctx, level, "transfer", attrs...)
+	}
 }

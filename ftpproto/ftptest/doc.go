@@ -31,10 +31,11 @@
 //
 // # The head
 //
-//	user: NAME PASSWORD [deny=LETTERS] [no-times]
+//	user: NAME PASSWORD [deny=LETTERS] [no-times] [no-sums]
 //	                              may log in; LETTERS (RFC 3659 §7.5.5) are what the user may
-//	                              not do; no-times: a file system without MFMT. Without any such
-//	                              line there is "bob", whose password is "secret"
+//	                              not do; no-times, no-sums: a file system without MFMT, without
+//	                              HASH. Without any such line there is "bob", whose password is
+//	                              "secret"
 //	listen: ::1                   the server's address; 127.0.0.1 without it
 //	tls: explicit                 or required, or implicit (ftpproto.TLSMode)
 //	timeout: PHASE 500ms          PHASE is login, idle, data-open, handshake, stall or reply

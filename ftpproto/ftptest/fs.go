@@ -26,6 +26,9 @@ type User struct {
 
 	// NoTimes gives the user a file system that is no ftpproto.TimeSetter.
 	NoTimes bool
+
+	// NoSums gives the user a file system that is no ftpproto.Hasher.
+	NoSums bool
 }
 
 // FS is a tree of files in memory, served as an ftpproto.Backend. It keeps the contract of
@@ -171,12 +174,13 @@ const (
 	OpRemove  Op = "remove"
 	OpRename  Op = "rename"
 	OpSetTime Op = "settime"
+	OpHash    Op = "hash"
 )
 
 func (op Op) known() bool {
 	switch op {
 	case OpSession, OpLogin, OpStat, OpReadDir, OpOpen, OpRead, OpCreate, OpWrite, OpCommit, OpAbort,
-		OpMkdir, OpRmdir, OpRemove, OpRename, OpSetTime:
+		OpMkdir, OpRmdir, OpRemove, OpRename, OpSetTime, OpHash:
 		return true
 	}
 	return false

@@ -2,6 +2,7 @@ package ftptest_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"testing"
@@ -303,4 +304,40 @@ func TestProblems(t *testing.T) {
 		`breach of contract: stat of unclean name "/a/../b"`,
 		`breach of contract: stat of ["/a/../b"] after its session ended`,
 	}, fs.Problems())
+}
+
+func TestHash(t *testing.T) {
+	fs := ftptest.New()
+	fs.AddFile("/a", []byte("hello world"), time.Time{})
+	fs.AddFolder("/f")
+	hasher := login(t, fs, 0).(ftpproto.Hasher)
+	for _, test := range []struct {
+		name     string
+		from, to int64
+		want     string
+		err      error
+	}{
+		{name: "/a", to: -1, want: "hello world"},
+		{name: "/a", from: 6, to: -1, want: "world"},
+		{name: "/a", from: 4, to: 5, want: "o"},
+		{name: "/a", from: 11, to: 11},
+		{name: "/a", from: 12, to: -1, err: ftpproto.ErrRange},
+		{name: "/a", to: 12, err: ftpproto.ErrRange},
+		{name: "/f", to: -1, err: ftpproto.ErrNotFile},
+		{name: "/b", to: -1, err: ftpproto.ErrNotExist},
+	} {
+		got, err := hasher.Hash(t.Context(), test.name, ftpproto.SHA256, test.from, test.to)
+		require.ErrorIs(t, err, test.err)
+		if test.err == nil {
+			sum := sha256.Sum256([]byte(test.want))
+			require.Equal(t, ftpproto.Digest{Sum: sum[:], Bytes: int64(len(test.want))}, got, "%+v", test)
+		}
+	}
+}
+
+func TestHashDenied(t *testing.T) {
+	fs := ftptest.New()
+	fs.AddFile("/a", []byte("hello world"), time.Time{})
+	_, err := login(t, fs, ftpproto.PermRead).(ftpproto.Hasher).Hash(t.Context(), "/a", ftpproto.MD5, 0, -1)
+	require.ErrorIs(t, err, ftpproto.ErrDenied)
 }

@@ -198,7 +198,7 @@ func (s *script) setTimeout(value string) error {
 	return nil
 }
 
-// addUser reads "bob secret deny=rw no-times".
+// addUser reads "bob secret deny=rw no-times no-sums".
 func (s *script) addUser(value string) error {
 	words := strings.Fields(value)
 	if len(words) < 2 {
@@ -218,6 +218,8 @@ func (s *script) addUser(value string) error {
 			}
 		case word == "no-times":
 			u.NoTimes = true
+		case word == "no-sums":
+			u.NoSums = true
 		default:
 			return fmt.Errorf("user: what is %q?", word)
 		}

@@ -50,11 +50,26 @@ func (s *session) Login(ctx context.Context, c ftpproto.Credentials) (ftpproto.F
 	if !ok || u.Password != c.Password {
 		return nil, errWrongLogin
 	}
-	view := &view{fs: s.fs, user: u, session: s}
-	if u.NoTimes {
-		return view, nil
+	v := &view{fs: s.fs, user: u, session: s}
+	switch {
+	case u.NoTimes && u.NoSums:
+		return v, nil
+	case u.NoTimes:
+		return struct {
+			*view
+			sums
+		}{v, sums{v}}, nil
+	case u.NoSums:
+		return struct {
+			*view
+			times
+		}{v, times{v}}, nil
 	}
-	return timedView{view}, nil
+	return struct {
+		*view
+		times
+		sums
+	}{v, times{v}, sums{v}}, nil
 }
 
 // Close implements ftpproto.Session.
@@ -348,11 +363,15 @@ func (v *view) renameTo(from string, n *node, to string) error {
 	return nil
 }
 
-// timedView is a view that can set times.
-type timedView struct{ *view }
+// times is what makes a view an ftpproto.TimeSetter.
+type times struct{ of *view }
 
 // SetModTime implements ftpproto.TimeSetter.
-func (v timedView) SetModTime(ctx context.Context, name string, t time.Time) error {
+func (t times) SetModTime(ctx context.Context, name string, at time.Time) error {
+	v := t.of
+	if at.IsZero() {
+		v.fs.breach("the time of %q set to none", name)
+	}
 	if err := v.enter(ctx, OpSetTime, name); err != nil {
 		return err
 	}
@@ -364,6 +383,38 @@ func (v timedView) SetModTime(ctx context.Context, name string, t time.Time) err
 	if err := v.may(ftpproto.PermWrite); err != nil {
 		return err
 	}
-	n.modTime = t
+	n.modTime = at
 	return nil
+}
+
+// sums is what makes a view an ftpproto.Hasher.
+type sums struct{ of *view }
+
+// Hash implements ftpproto.Hasher.
+func (s sums) Hash(ctx context.Context, name string, algorithm ftpproto.HashAlgorithm, from, to int64) (ftpproto.Digest, error) {
+	v := s.of
+	if from < 0 || to >= 0 && to < from {
+		v.fs.breach("hash of %q from %d to %d", name, from, to)
+	}
+	if err := v.enter(ctx, OpHash, name); err != nil {
+		return ftpproto.Digest{}, err
+	}
+	n, err := v.fs.findFile(name)
+	v.leave()
+	if err != nil {
+		return ftpproto.Digest{}, err
+	}
+	if err := v.may(ftpproto.PermRead); err != nil {
+		return ftpproto.Digest{}, err
+	}
+	size := int64(len(n.data))
+	if to < 0 {
+		to = size
+	}
+	if from > size || to > size {
+		return ftpproto.Digest{}, ftpproto.ErrRange
+	}
+	sum := algorithm.New()
+	sum.Write(n.data[from:to])
+	return ftpproto.Digest{Sum: sum.Sum(nil), Bytes: to - from}, nil
 }
