@@ -25,11 +25,18 @@ func (w *Writer) Commit(ctx context.Context) (Info, error) {
 	}
 	w.ended = true
 	stop := context.AfterFunc(ctx, func() { w.cancel(context.Cause(ctx)) })
-	info, err := w.publish(ctx)
+	publish := w.publish
+	if w.appending() {
+		publish = w.publishBehind
+	}
+	info, err := publish(ctx)
 	stop()
 	w.cancel(errAborted)
 	if err != nil {
 		return Info{}, errors.Join(err, w.cleanUp(ctx))
+	}
+	if w.outrun && w.parts != nil {
+		w.store.cleaner.clean(w.key, w.parts) // the client need not wait for it
 	}
 	w.part.release()
 	return info, nil
@@ -51,17 +58,24 @@ func (w *Writer) publish(ctx context.Context) (Info, error) {
 	if err := w.lastCheck(ctx); err != nil {
 		return Info{}, err
 	}
-	ctx, cancel := outliving(ctx)
+	ctx, cancel := Outliving(ctx, grace)
 	defer cancel()
-	return w.store.driver.Put(ctx, w.key, w.part.body(), w.write)
+	write, sum := w.write, w.sha256()
+	write.Metadata = w.metadataWith(sum)
+	info, err := w.store.driver.Put(ctx, w.key, w.part.body(), write)
+	info.Metadata = joined(info.Metadata, sum)
+	return info, err
 }
 
 func (w *Writer) publishParts(ctx context.Context) (Info, error) {
 	if w.part.size > 0 {
-		if err := w.send(); err != nil {
-			return Info{}, err
+		w.startParts()
+		if err := w.parts.putLast(w.part); err != nil {
+			return Info{}, w.failure()
 		}
-		w.begin()
+		if !w.appending() { // which may need the bytes again
+			w.part.release()
+		}
 	}
 	w.startParts()
 	if err := w.parts.wait(); err != nil {
@@ -70,9 +84,19 @@ func (w *Writer) publishParts(ctx context.Context) (Info, error) {
 	if err := w.lastCheck(ctx); err != nil {
 		return Info{}, err
 	}
-	ctx, cancel := outliving(ctx)
+	ctx, cancel := Outliving(ctx, grace)
 	defer cancel()
-	return w.parts.commit(ctx, CommitOptions{Size: w.size, Sum: w.sum, HasSum: w.hasSum})
+	opts, sum := CommitOptions{Size: w.size, Sum: w.sumWithPart(), HasSum: w.hasSum}, w.sha256()
+	kept := w.store.caps.Has(CapMetadata | CapCommitMetadata)
+	if kept {
+		opts.Metadata = sum
+	}
+	info, err := w.parts.commit(ctx, opts)
+	if err == nil && !kept {
+		info = w.addSHA256(ctx, info, sum)
+	}
+	info.Metadata = joined(info.Metadata, sum)
+	return info, err
 }
 
 // lastCheck is done a moment before the object is published.
@@ -115,8 +139,9 @@ func (w *Writer) cleanUp(ctx context.Context) error {
 	}
 }
 
-// outliving returns a context that ends some time after ctx.
-func outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+// Outliving returns a context that ends some time after ctx, for a request that must not be cut
+// short with it.
+func Outliving(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.NewTimer(grace)

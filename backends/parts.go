@@ -27,7 +27,7 @@ func startParts(ctx context.Context, fail context.CancelCauseFunc, d Driver, key
 	p := &parts{ctx: ctx, fail: fail, slots: make(chan struct{}, parallel), started: make(chan struct{})}
 	p.work.Go(func() {
 		defer close(p.started)
-		ctx, cancel := outliving(ctx)
+		ctx, cancel := Outliving(ctx, grace)
 		defer cancel()
 		upload, err := d.StartUpload(ctx, key, opts)
 		if err != nil {
@@ -42,25 +42,49 @@ func startParts(ctx context.Context, fail context.CancelCauseFunc, d Driver, key
 // put stores part in the background, and frees it then. It waits until there are few enough
 // under way. If it fails, part is still the caller's.
 func (p *parts) put(part *buffer) error {
-	select {
-	case p.slots <- struct{}{}:
-	case <-p.ctx.Done():
-		return p.ctx.Err()
+	if err := p.enter(); err != nil {
+		return err
 	}
 	number := p.next()
 	p.work.Go(func() {
-		defer func() { <-p.slots }()
-		stored, err := p.putOne(number, part.body())
+		defer p.leave()
+		p.store(number, part)
 		part.release()
-		if err != nil {
-			p.fail(err)
-			return
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.stored[number-1] = stored
 	})
 	return nil
+}
+
+// putLast stores part while the caller waits, and leaves it to the caller.
+func (p *parts) putLast(part *buffer) error {
+	if err := p.enter(); err != nil {
+		return err
+	}
+	defer p.leave()
+	p.store(p.next(), part)
+	return p.ctx.Err()
+}
+
+// enter waits until there are few enough parts under way.
+func (p *parts) enter() error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+}
+
+func (p *parts) leave() { <-p.slots }
+
+func (p *parts) store(number int, part *buffer) {
+	stored, err := p.putOne(number, part.body())
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stored[number-1] = stored
 }
 
 // next returns the number of the next part, and makes room for it.
@@ -86,10 +110,8 @@ func (p *parts) putOne(number int, body Body) (Part, error) {
 // wait returns when all parts are stored, or when the upload has failed.
 func (p *parts) wait() error {
 	for range cap(p.slots) {
-		select {
-		case p.slots <- struct{}{}:
-		case <-p.ctx.Done():
-			return p.ctx.Err()
+		if err := p.enter(); err != nil {
+			return err
 		}
 	}
 	select {

@@ -17,7 +17,7 @@ type RenameOptions struct {
 // object; what another writes to src just then stays there, if the store can delete by version.
 // ErrChanged if src is no longer the current version. A rename to its own name does nothing.
 func (s *Store) Rename(ctx context.Context, src Info, dst string, opts RenameOptions) error {
-	if err := errors.Join(s.checkKey("rename", src.Key), s.checkKey("rename", dst)); err != nil {
+	if err := errors.Join(s.checkKey("rename", src.Key), s.checkKey("rename", dst), s.checkNewName("rename", dst)); err != nil {
 		return err
 	}
 	if src.Version == "" {
@@ -79,16 +79,17 @@ func (s *Store) copy(ctx context.Context, src Info, dst string, ifAbsent bool) e
 		return err
 	}
 	write.ContentType = newType(src.Key, dst)
-	return s.copyInside(ctx, dst, src, write)
+	_, err = s.copyInside(ctx, dst, src, write)
+	return err
 }
 
 // copyInside is the driver's Copy, and ends what a failed one leaves.
-func (s *Store) copyInside(ctx context.Context, dst string, src Info, opts WriteOptions) error {
-	_, err := s.driver.Copy(ctx, dst, src, opts)
+func (s *Store) copyInside(ctx context.Context, dst string, src Info, opts WriteOptions) (Info, error) {
+	info, err := s.driver.Copy(ctx, dst, src, opts)
 	if left := unended(err); left != nil {
 		s.cleaner.add(dst, left, err)
 	}
-	return err
+	return info, err
 }
 
 func (s *Store) copyThrough(ctx context.Context, src Info, dst string, ifAbsent bool) error {
@@ -97,7 +98,7 @@ func (s *Store) copyThrough(ctx context.Context, src Info, dst string, ifAbsent 
 		return err
 	}
 	defer r.Close() //nolint:errcheck // the bytes have been counted
-	w := s.newWriter(ctx, dst, conditions{ifAbsent: ifAbsent})
+	w := s.newWriter(ctx, dst, CreateOptions{Metadata: r.Info().Metadata}, conditions{ifAbsent: ifAbsent})
 	w.write.ModTime = r.Info().ModTime
 	if _, err = w.ReadFrom(r); err != nil {
 		return errors.Join(err, w.Abort(ctx))

@@ -40,6 +40,7 @@ type Store struct {
 	log           *slog.Logger
 
 	cleaner *cleaner // of failed uploads
+	appends *appends // shared with its Scopes; nil while an append tries again
 }
 
 // NewStore returns the Store over d, which it closes with itself.
@@ -67,11 +68,15 @@ func NewStore(name string, d Driver, opts StoreOptions) *Store {
 	}
 	s.log = s.log.With("store", name)
 	s.cleaner = newCleaner(s.log)
+	s.appends = newAppends(s.limits, opts.PartSize)
 	return s
 }
 
 // Name returns the name given to NewStore.
 func (s *Store) Name() string { return s.name }
+
+// Caps returns what the store's driver can do.
+func (s *Store) Caps() Caps { return s.caps }
 
 // Check asks the store whether it can be used now, as Driver.Check does.
 func (s *Store) Check(ctx context.Context) error { return s.driver.Check(ctx) }
@@ -112,7 +117,8 @@ func (s *Store) SetModTime(ctx context.Context, key string, t time.Time) error {
 	if err := s.checkKey("set time", key); err != nil {
 		return err
 	}
-	return s.copyInside(ctx, key, Info{Key: key}, WriteOptions{ModTime: t})
+	_, err := s.copyInside(ctx, key, Info{Key: key}, WriteOptions{ModTime: t})
+	return err
 }
 
 // checkKey refuses what is no name of an object that users may reach.

@@ -3,6 +3,7 @@ package backends
 import (
 	"context"
 	"errors"
+	"hash"
 	"io"
 	"time"
 )
@@ -16,8 +17,10 @@ const maxEmptyReads = 100
 type Writer struct {
 	store *Store
 	key   string
+	opts  CreateOptions
 	ctx   context.Context // of the whole upload; ends with its first failure, which is its cause
 
+	parent context.Context // that ctx was made of
 	cancel context.CancelCauseFunc
 	must   conditions // those the driver cannot hold
 	write  WriteOptions
@@ -34,8 +37,10 @@ type Writer struct {
 	size   int64   // of the object so far
 	sum    uint64  // of the same without part, if hasSum
 	hasSum bool
-	added  bool // there are bytes besides the kept ones
+	digest hash.Hash // the SHA-256 of the object so far; nil if it is not wanted, or not known
+	added  bool      // there are bytes besides the kept ones
 	ended  bool
+	outrun bool // another was faster, and what was made so far is of no use
 
 	probe [512]byte
 }
@@ -165,6 +170,9 @@ func (w *Writer) room() ([]byte, error) {
 
 func (w *Writer) fill(room []byte, n int) {
 	w.part.fill(room, n)
+	if w.digest != nil {
+		w.digest.Write(room[:n])
+	}
 	w.size += int64(n)
 }
 
@@ -208,12 +216,16 @@ func (w *Writer) begin() {
 // send hands the part over to be stored.
 func (w *Writer) send() error {
 	w.startParts()
-	sum, size := w.part.sum, w.part.size
+	w.sum = w.sumWithPart()
 	if err := w.parts.put(w.part); err != nil {
 		return w.failure()
 	}
-	w.sum = w.store.limits.Checksum.Combine(w.sum, sum, size)
 	return nil
+}
+
+// sumWithPart returns the sum of the object so far.
+func (w *Writer) sumWithPart() uint64 {
+	return w.store.limits.Checksum.Combine(w.sum, w.part.sum, w.part.size)
 }
 
 func (w *Writer) startParts() {

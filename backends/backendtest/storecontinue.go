@@ -1,10 +1,14 @@
 package backendtest
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tidegate/tidegate/backends"
 )
@@ -79,30 +83,89 @@ var (
 			requireError(t, err, backends.ErrRange)
 			s.requireObject(t, "a", []byte("0123456789"))
 		})},
-		{"AppendToWhatChangesMeanwhile", 0, withStore(func(t *testing.T, s *store) {
+		{"AnOffsetIntoWhatChangesMeanwhile", 0, withStore(func(t *testing.T, s *store) {
 			for _, size := range []int64{100, s.part} {
-				for _, opts := range []backends.CreateOptions{appending, {Offset: 50}} {
-					s.save(t, "a", noise(1, size))
-					w, err := s.Create(t.Context(), "a", opts)
-					require.NoError(t, err)
-					_, err = w.Write([]byte("mine"))
-					require.NoError(t, err)
-					s.save(t, "a", []byte("somebody else's"))
-					_, err = w.Commit(t.Context())
-					requireError(t, err, backends.ErrChanged)
-					s.requireObject(t, "a", []byte("somebody else's"))
+				s.save(t, "a", noise(1, size))
+				w := s.writing(t, "a", backends.CreateOptions{Offset: 50}, []byte("mine"))
+				s.save(t, "a", []byte("somebody else's"))
+				_, err := w.Commit(t.Context())
+				requireError(t, err, backends.ErrChanged)
+				s.requireObject(t, "a", []byte("somebody else's"))
+			}
+		})},
+		{"AppendToWhatChangesMeanwhile", 0, withStore(func(t *testing.T, s *store) {
+			theirs := []byte("somebody else's")
+			for _, before := range []int64{0, 100, s.part} { // 0: nothing is there
+				for _, mine := range [][]byte{[]byte("mine"), noise(3, s.part)} {
+					if before > 0 {
+						s.save(t, "a", noise(1, before))
+					}
+					w := s.writing(t, "a", appending, mine)
+					s.save(t, "a", theirs)
+					info, err := w.Commit(t.Context())
+					if err != nil { // a part was full with what was there before
+						requireError(t, err, backends.ErrChanged)
+						require.Greater(t, before+int64(len(mine)), s.part)
+						s.requireObject(t, "a", theirs)
+					} else {
+						s.requireInfo(t, info, "a", slices.Concat(theirs, mine))
+						s.requireObject(t, "a", slices.Concat(theirs, mine))
+					}
+					require.NoError(t, s.Remove(t.Context(), "a"))
 				}
 			}
 		})},
-		{"AppendToWhatAppearsMeanwhile", 0, withStore(func(t *testing.T, s *store) {
-			w, err := s.Create(t.Context(), "a", appending)
+		{"AppendToWhatGoesMeanwhile", 0, withStore(func(t *testing.T, s *store) {
+			s.save(t, "a", noise(1, 100))
+			w := s.writing(t, "a", appending, []byte("mine"))
+			require.NoError(t, s.Remove(t.Context(), "a"))
+			_, err := w.Commit(t.Context())
 			require.NoError(t, err)
-			_, err = w.Write([]byte("mine"))
-			require.NoError(t, err)
+			s.requireObject(t, "a", []byte("mine"))
+		})},
+		{"AppendIfAbsentToWhatAppearsMeanwhile", 0, withStore(func(t *testing.T, s *store) {
+			w := s.writing(t, "a", backends.CreateOptions{Append: true, IfAbsent: true}, []byte("mine"))
 			s.save(t, "a", []byte("somebody else's"))
-			_, err = w.Commit(t.Context())
+			_, err := w.Commit(t.Context())
 			requireError(t, err, backends.ErrExist)
 			s.requireObject(t, "a", []byte("somebody else's"))
+		})},
+		{"AnAppendThatWasSentMeanwhile", 0, withStore(func(t *testing.T, s *store) {
+			s.save(t, "a", noise(1, 100))
+			w := s.writing(t, "a", appending, noise(2, 2*s.part))
+			s.save(t, "a", []byte("somebody else's"))
+			_, err := w.Commit(t.Context())
+			requireError(t, err, backends.ErrChanged)
+			s.requireObject(t, "a", []byte("somebody else's"))
+		})},
+		{"ManyAppendAtOnce", 0, withStore(func(t *testing.T, s *store) {
+			const sessions = 32
+			for _, before := range []int64{0, 100, max(s.limits.MinBase, 1000)} {
+				if before > 0 {
+					s.save(t, "log", noise(9, before))
+				}
+				var writers []*backends.Writer
+				for i := range sessions { // all begin where it ends now
+					writers = append(writers, s.writing(t, "log", appending, record(i)))
+				}
+				group := errgroup.Group{}
+				for _, w := range writers {
+					group.Go(func() error { _, err := w.Commit(t.Context()); return err })
+				}
+				require.NoError(t, group.Wait())
+				whole := s.load(t, "log", 0)
+				require.Len(t, whole, int(before)+sessions*len(record(0)))
+				requireBytes(t, noise(9, before), whole[:before])
+				var got []string
+				for one := range slices.Chunk(whole[before:], len(record(0))) {
+					got = append(got, string(one))
+				}
+				slices.Sort(got)
+				for i := range sessions {
+					require.Equal(t, string(record(i)), got[i])
+				}
+				require.NoError(t, s.Remove(t.Context(), "log"))
+			}
 		})},
 		{"AbortOfAnAppendKeepsTheObject", 0, withStore(func(t *testing.T, s *store) {
 			for _, size := range []int64{100, s.part} {
@@ -117,3 +180,16 @@ var (
 		})},
 	}
 )
+
+// record is what one of many appends.
+func record(i int) []byte { return fmt.Appendf(nil, "record %03d: %v\n", i, strings.Repeat("x", 500)) }
+
+// writing returns a Writer that data was written to.
+func (s *store) writing(t *testing.T, key string, opts backends.CreateOptions, data []byte) *backends.Writer {
+	t.Helper()
+	w, err := s.Create(t.Context(), key, opts)
+	require.NoError(t, err)
+	_, err = w.ReadFrom(bytes.NewReader(data))
+	require.NoError(t, err)
+	return w
+}

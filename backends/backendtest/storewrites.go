@@ -3,7 +3,9 @@ package backendtest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -127,6 +129,52 @@ var writeCases = []testCase{
 			s.requireObject(t, "a", noise(1, size))
 			require.NoError(t, s.Remove(t.Context(), "a"))
 		}
+	})},
+	{"WhatIsKeptBesideTheBytes", 0, withStore(func(t *testing.T, s *store) {
+		require.Equal(t, s.caps, s.Caps())
+		for _, size := range []int64{10, s.part + 10} {
+			data := noise(1, size)
+			sum := fmt.Sprintf("%x", sha256.Sum256(data))
+			info, err := s.upload(t, "a", backends.CreateOptions{Metadata: map[string]string{"user": "alice"}, SHA256: true}, data)
+			require.NoError(t, err)
+			require.Equal(t, sum, info.Metadata[backends.MetaSHA256])
+			got := s.requireObject(t, "a", data)
+			if s.caps.Has(backends.CapMetadata) {
+				require.Equal(t, "alice", got.Metadata["user"])
+			}
+			if s.caps.Has(backends.CapMetadata) && (size <= s.part || s.caps.Has(backends.CapCommitMetadata) || s.caps.Has(backends.CapCopy)) {
+				require.Equal(t, sum, got.Metadata[backends.MetaSHA256])
+			}
+			require.Equal(t, info.Version, got.Version)
+		}
+		info, err := s.upload(t, "a", backends.CreateOptions{}, []byte("x"))
+		require.NoError(t, err)
+		require.NotContains(t, info.Metadata, backends.MetaSHA256)
+		require.NotContains(t, s.requireObject(t, "a", []byte("x")).Metadata, "user")
+	})},
+	{"TheSumOfAnAppendIsThatOfTheWholeOrNone", 0, withStore(func(t *testing.T, s *store) {
+		opts := backends.CreateOptions{Append: true, SHA256: true}
+		var whole []byte
+		for _, size := range []int64{10, 10, s.part, 10} {
+			data := noise(uint64(len(whole)), size)
+			whole = append(whole, data...)
+			_, err := s.upload(t, "a", opts, data)
+			require.NoError(t, err)
+			if sum, ok := s.requireObject(t, "a", whole).Metadata[backends.MetaSHA256]; ok {
+				require.Equal(t, fmt.Sprintf("%x", sha256.Sum256(whole)), sum)
+			}
+		}
+	})},
+	{"TagsAndStorageClassesNeedAStoreThatHasThem", 0, withStore(func(t *testing.T, s *store) {
+		if !s.caps.Has(backends.CapTags) {
+			_, err := s.Create(t.Context(), "a", backends.CreateOptions{Tags: map[string]string{"kind": "x"}})
+			requireError(t, err, backends.ErrUnsupported)
+		}
+		if !s.caps.Has(backends.CapStorageClass) {
+			_, err := s.Create(t.Context(), "a", backends.CreateOptions{StorageClass: "x"})
+			requireError(t, err, backends.ErrUnsupported)
+		}
+		s.requireCalls(t)
 	})},
 	{"NamesThatAreRefusedBeforeAnyByte", 0, withStore(func(t *testing.T, s *store) {
 		for _, key := range []string{

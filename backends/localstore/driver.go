@@ -54,7 +54,9 @@ type Options struct {
 type Driver struct {
 	path  string
 	root  *os.Root
-	locks keyLocks
+	locks backends.KeyLocks
+
+	attributes bool // the file system keeps metadata
 }
 
 var _ backends.Driver = (*Driver)(nil)
@@ -77,14 +79,31 @@ func New(opts Options) (*Driver, error) {
 		discard(root)
 		return nil, fmt.Errorf("local store: the folder of its uploads: %w", err)
 	}
+	if d.attributes, err = probe(root); err != nil {
+		discard(root)
+		return nil, fmt.Errorf("local store: looking at its directory: %w", err)
+	}
 	d.removeAbandoned(time.Now().Add(-uploadLife))
 	return d, nil
 }
 
+// probe finds out whether the file system keeps extended attributes, and leaves no trace.
+func probe(root *os.Root) (bool, error) {
+	dir, err := openDir(root, ".")
+	if err != nil {
+		return false, err
+	}
+	defer discard(dir)
+	return takesAttributes(dir), nil
+}
+
 // Describe returns what a local directory can do.
 func (d *Driver) Describe() (backends.Caps, backends.Limits) {
-	caps := backends.CapResume | backends.CapBase | backends.CapCopy | backends.CapMove |
+	caps := backends.CapResume | backends.CapBase | backends.CapBasePart | backends.CapCopy | backends.CapMove |
 		backends.CapFolders | backends.CapIfAbsent | backends.CapIfVersion | backends.CapTellsAbsent
+	if d.attributes {
+		caps |= backends.CapMetadata | backends.CapCommitMetadata
+	}
 	return caps, backends.Limits{
 		MaxObject:   maxObject,
 		MaxPut:      maxPart,

@@ -2,7 +2,6 @@ package localstore
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -287,43 +286,4 @@ func TestLinkNoReplace(t *testing.T) {
 	require.NoError(t, linkNoReplace(d.root, "folder", "moved"))
 	keys, _ := left(t, dir)
 	require.Equal(t, []string{"b", "c", "moved/", "moved/x", "taken/"}, keys)
-}
-
-func TestKeyLocks(t *testing.T) {
-	var locks keyLocks
-	ctx := t.Context()
-	unlock, err := locks.lock(ctx, "b", "a/", "a")
-	require.NoError(t, err)
-	cut, cancel := context.WithCancel(ctx)
-	waited := make(chan error, 1)
-	go func() {
-		_, err := locks.lock(cut, "a", "c")
-		waited <- err
-	}()
-	cancel()
-	require.ErrorIs(t, <-waited, context.Canceled)
-	unlock()
-	unlock, err = locks.lock(ctx, "a", "b", "c")
-	require.NoError(t, err)
-	unlock()
-	require.Empty(t, locks.held)
-
-	var counts [2]int
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			for range 100 {
-				keys := [][]string{{"x", "y"}, {"y", "x"}}[i%2]
-				unlock, err := locks.lock(ctx, keys...)
-				if err == nil {
-					counts[0]++ // the race detector watches
-					counts[1]++
-					unlock()
-				}
-			}
-		})
-	}
-	all.Wait()
-	require.Equal(t, [2]int{800, 800}, counts)
-	require.Empty(t, locks.held)
 }

@@ -78,11 +78,14 @@ func (d *Driver) publish(ctx context.Context, op, key string, f *os.File, id str
 	if err := d.root.Chtimes(stagedPath(id), time.Time{}, modTime); err != nil {
 		return backends.Info{}, failed(op, key, err)
 	}
+	if err := setMetadata(f, opts.Metadata); err != nil {
+		return backends.Info{}, failed(op, key, err)
+	}
 	if err := f.Sync(); err != nil {
 		return backends.Info{}, failed(op, key, err)
 	}
 
-	unlock, err := d.locks.lock(ctx, key)
+	unlock, err := d.locks.Lock(ctx, key)
 	if err != nil {
 		return backends.Info{}, failed(op, key, err)
 	}

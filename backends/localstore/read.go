@@ -24,7 +24,7 @@ func (d *Driver) Stat(ctx context.Context, key string) (backends.Info, error) {
 	if err != nil {
 		return backends.Info{}, err
 	}
-	return d.stat(op, key, local)
+	return d.describe(op, key, local)
 }
 
 func (d *Driver) stat(op, key, local string) (backends.Info, error) {
@@ -88,21 +88,36 @@ func (d *Driver) open(op, key string) (*os.File, backends.Info, error) {
 	if err != nil {
 		return nil, backends.Info{}, err
 	}
+	return d.openAt(op, key, local)
+}
+
+func (d *Driver) openAt(op, key, local string) (*os.File, backends.Info, error) {
 	f, err := d.root.OpenFile(local, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
 		return nil, backends.Info{}, failed(op, key, err)
 	}
-	fi, err := f.Stat()
+	info, err := d.infoOfFile(op, key, f)
 	if err != nil {
 		discard(f)
 		return nil, backends.Info{}, failed(op, key, err)
 	}
+	return f, info, nil
+}
+
+// infoOfFile describes f with all that is known of it.
+func (d *Driver) infoOfFile(op, key string, f *os.File) (backends.Info, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return backends.Info{}, err
+	}
 	info, ok := infoOf(key, fi)
 	if !ok {
-		discard(f)
-		return nil, backends.Info{}, backends.NewError(op, key, backends.ErrNotExist, nil)
+		return backends.Info{}, backends.NewError(op, key, backends.ErrNotExist, nil)
 	}
-	return f, info, nil
+	if !info.IsMarker() {
+		info.Metadata, err = d.metadata(f)
+	}
+	return info, err
 }
 
 func readRange(f *os.File, info backends.Info, version string, off, n int64) (*fileRange, error) {

@@ -245,10 +245,15 @@ func (u *upload) Commit(ctx context.Context, parts []backends.Part, opts backend
 	if err := u.checkParts(op, parts, opts.Size); err != nil {
 		return backends.Info{}, err
 	}
+	write := u.opts
+	write.Metadata = merged(write.Metadata, opts.Metadata)
+	if err := u.d.checkMetadata(op, u.key, write.Metadata); err != nil {
+		return backends.Info{}, err
+	}
 	if err := u.file.Truncate(opts.Size); err != nil {
 		return backends.Info{}, u.failed(op, err)
 	}
-	info, err := u.d.publish(ctx, op, u.key, u.file, u.id, u.opts)
+	info, err := u.d.publish(ctx, op, u.key, u.file, u.id, write)
 	if err != nil {
 		return backends.Info{}, u.failed(op, err)
 	}

@@ -66,7 +66,7 @@ func (d *Driver) checkWrite(ctx context.Context, op, key string, opts backends.W
 	if opts.Base != nil && opts.Base.Key != key {
 		return backends.NewError(op, key, backends.ErrInvalid, errors.New("the base is another key"))
 	}
-	if err := checkTime(op, key, opts.ModTime); err != nil {
+	if err := d.admit(op, key, opts); err != nil {
 		return err
 	}
 	_, err := d.writePath(op, key)
@@ -83,11 +83,14 @@ func checkTime(op, key string, t time.Time) error {
 
 // putFolder makes the directory at key, and those above it.
 func (d *Driver) putFolder(ctx context.Context, op, key string, opts backends.WriteOptions) (backends.Info, error) {
+	if err := d.admit(op, key, opts); err != nil {
+		return backends.Info{}, err
+	}
 	local, err := d.writePath(op, key)
 	if err != nil {
 		return backends.Info{}, err
 	}
-	unlock, err := d.locks.lock(ctx, key)
+	unlock, err := d.locks.Lock(ctx, key)
 	if err != nil {
 		return backends.Info{}, failed(op, key, err)
 	}
@@ -136,16 +139,17 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 	if opts.ModTime.IsZero() {
 		opts.ModTime = now.ModTime
 	}
+	opts.Metadata = merged(now.Metadata, opts.Metadata)
 	return d.write(ctx, op, dst, opts, func(f *os.File) error { return copyBytes(ctx, f, from, now.Size) })
 }
 
-// restamp is a Copy onto itself: all that it can replace on a disk is the modification time.
+// restamp is a Copy onto itself: it replaces what a disk keeps beside the bytes.
 func (d *Driver) restamp(ctx context.Context, op string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
 	local, err := d.readPath(op, src.Key)
 	if err != nil {
 		return backends.Info{}, err
 	}
-	unlock, err := d.locks.lock(ctx, src.Key)
+	unlock, err := d.locks.Lock(ctx, src.Key)
 	if err != nil {
 		return backends.Info{}, failed(op, src.Key, err)
 	}
@@ -153,7 +157,7 @@ func (d *Driver) restamp(ctx context.Context, op string, src backends.Info, opts
 	if opts.IfAbsent {
 		return backends.Info{}, backends.NewError(op, src.Key, backends.ErrExist, nil)
 	}
-	if err := checkTime(op, src.Key, opts.ModTime); err != nil {
+	if err := d.admit(op, src.Key, opts); err != nil {
 		return backends.Info{}, err
 	}
 	if err := d.checkSource(op, src, local); err != nil {
@@ -162,13 +166,23 @@ func (d *Driver) restamp(ctx context.Context, op string, src backends.Info, opts
 	if err := d.checkVersion(op, src.Key, local, opts.IfVersion); err != nil {
 		return backends.Info{}, err
 	}
-	return d.restampAt(op, src.Key, local, opts.ModTime)
+	return d.restampAt(op, src.Key, local, opts)
 }
 
-// restampAt sets the modification time of what is at local, if it is given one, and describes it.
-func (d *Driver) restampAt(op, key, local string, modTime time.Time) (backends.Info, error) {
-	if !modTime.IsZero() {
-		if err := d.root.Chtimes(local, time.Time{}, modTime); err != nil {
+// restampAt gives what is at local the metadata and the modification time of opts, and describes it.
+func (d *Driver) restampAt(op, key, local string, opts backends.WriteOptions) (backends.Info, error) {
+	if len(opts.Metadata) > 0 {
+		f, _, err := d.openAt(op, key, local)
+		if err != nil {
+			return backends.Info{}, err
+		}
+		defer discard(f)
+		if err := setMetadata(f, opts.Metadata); err != nil {
+			return backends.Info{}, failed(op, key, err)
+		}
+	}
+	if !opts.ModTime.IsZero() {
+		if err := d.root.Chtimes(local, time.Time{}, opts.ModTime); err != nil {
 			return backends.Info{}, failed(op, key, err)
 		}
 	}
@@ -213,14 +227,14 @@ func (d *Driver) Move(ctx context.Context, dst string, src backends.Info, opts b
 	if err != nil {
 		return backends.Info{}, err
 	}
-	if err := checkTime(op, dst, opts.ModTime); err != nil {
+	if err := d.admit(op, dst, opts); err != nil {
 		return backends.Info{}, err
 	}
 	folder := isFolderKey(src.Key)
 	if folder != isFolderKey(dst) || folder && inside(dst, src.Key) {
 		return backends.Info{}, backends.NewError(op, dst, backends.ErrInvalid, nil)
 	}
-	unlock, err := d.locks.lock(ctx, src.Key, dst)
+	unlock, err := d.locks.Lock(ctx, src.Key, dst)
 	if err != nil {
 		return backends.Info{}, failed(op, src.Key, err)
 	}
@@ -237,7 +251,7 @@ func (d *Driver) Move(ctx context.Context, dst string, src backends.Info, opts b
 	if err := d.syncParent(from); err != nil && !errors.Is(err, fs.ErrNotExist) { // removed, as it is empty now
 		return backends.Info{}, failed(op, src.Key, err)
 	}
-	return d.restampAt(op, dst, to, opts.ModTime)
+	return d.restampAt(op, dst, to, opts)
 }
 
 // Delete removes the files and empty directories that targets name. It is not forced to the disk: after a
@@ -259,7 +273,7 @@ func (d *Driver) delete(ctx context.Context, target backends.Target) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := d.locks.lock(ctx, key)
+	unlock, err := d.locks.Lock(ctx, key)
 	if err != nil {
 		return failed(op, key, err)
 	}

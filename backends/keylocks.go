@@ -1,4 +1,4 @@
-package localstore
+package backends
 
 import (
 	"context"
@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// keyLocks serialises the writers of one key, so that a condition that was checked still holds
-// when the write takes effect. It holds an entry for each key that is being written, and no more.
-// The zero value works.
-type keyLocks struct {
+// KeyLocks serialises the writers of one key in this process, so that a condition that was checked
+// still holds when the write takes effect. It holds an entry for each key that is being written,
+// and no more. The zero value works.
+type KeyLocks struct {
 	mu   sync.Mutex
 	held map[string]*keyLock
 }
@@ -20,8 +20,8 @@ type keyLock struct {
 	free  chan struct{} // holds one token while nobody has the lock
 }
 
-// lock locks all keys, or none if ctx ends before. A folder and a file of one name share a lock.
-func (l *keyLocks) lock(ctx context.Context, keys ...string) (unlock func(), err error) {
+// Lock locks all keys, or none if ctx ends before. A folder and a file of one name share a lock.
+func (l *KeyLocks) Lock(ctx context.Context, keys ...string) (unlock func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (l *keyLocks) lock(ctx context.Context, keys ...string) (unlock func(), err
 	return func() { l.release(names) }, nil
 }
 
-func (l *keyLocks) acquire(ctx context.Context, name string) error {
+func (l *KeyLocks) acquire(ctx context.Context, name string) error {
 	l.mu.Lock()
 	k := l.held[name]
 	if k == nil {
@@ -64,7 +64,7 @@ func (l *keyLocks) acquire(ctx context.Context, name string) error {
 	}
 }
 
-func (l *keyLocks) release(names []string) {
+func (l *KeyLocks) release(names []string) {
 	for _, name := range names {
 		l.mu.Lock()
 		k := l.held[name]
@@ -75,7 +75,7 @@ func (l *keyLocks) release(names []string) {
 }
 
 // leave forgets the lock of name once nobody has or wants it.
-func (l *keyLocks) leave(name string) {
+func (l *KeyLocks) leave(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.held[name]
