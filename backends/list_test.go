@@ -3,6 +3,13 @@ package backends_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +76,132 @@ func TestListFoldsMarkersAndHidesWhatNobodyCanName(t *testing.T) {
 	}, got)
 }
 
+func TestListShowsAFolderOnceWhateverMarksIt(t *testing.T) {
+	s, d := newScripted(
+		backends.Page{Entries: []backends.Info{prefix("a/"), object("a0"), object("aZ/"), prefix("aZ/"), object("aZ_$folder$")}, Next: "1"},
+		backends.Page{Entries: []backends.Info{object("a_$folder$"), object("b"), object("b0"), object("b_$folder$"), object("b_$folder$0")}, Next: "2"},
+		backends.Page{Entries: []backends.Info{{Key: "c_$folder$", Size: 1}, object(".tidegate_$folder$")}},
+	)
+	got, err := keys(t, s, "")
+	require.NoError(t, err)
+	require.Equal(t, []string{"a/", "a0", "aZ/", "b", "b0", "b/", "b_$folder$0", "c_$folder$"}, got)
+	require.Len(t, d.asked, 3)
+}
+
+func TestListOnAStoreWithFoldersKnowsNoOtherMarkers(t *testing.T) {
+	b := newBench(t, memstore.Options{Folders: true})
+	b.putEmpty(t, "d/a_$folder$")
+	got, err := keys(t, b.Store, "d")
+	require.NoError(t, err)
+	require.Equal(t, []string{"d/a_$folder$"}, got)
+	_, err = keys(t, b.Store, "d/a")
+	require.ErrorIs(t, err, backends.ErrNotExist)
+}
+
+func TestListOfAFolderThatOnlyAHadoopMarkerTellsOf(t *testing.T) {
+	b := newBench(t, memstore.Options{})
+	for _, key := range []string{"d_$folder$", "d/sub_$folder$"} {
+		b.putEmpty(t, key)
+	}
+	for folder, want := range map[string][]string{"": {"d/"}, "d": {"d/sub/"}, "d/sub/": nil} {
+		got, err := keys(t, b.Store, folder)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "%q", folder)
+	}
+	for _, folder := range []string{"none", "d/none", "d/sub/sub"} {
+		_, err := keys(t, b.Store, folder)
+		require.ErrorIs(t, err, backends.ErrNotExist)
+	}
+	b.before = func(_ context.Context, op string, _ int) error { return down(op) }
+	_, err := keys(t, b.Store, "d/sub")
+	require.ErrorIs(t, err, backends.ErrUnavailable)
+}
+
+// What is listed in constant memory is what a set of all folders would give.
+func TestListOfRandomMarkers(t *testing.T) {
+	seed := rand.Uint64()
+	random := rand.New(rand.NewPCG(seed, 0))
+	parts := []string{"a", "b", "_", "$", "_$folder$", "/", "0"}
+	for range 300 {
+		b := newBench(t, memstore.Options{})
+		seen := make(map[string]bool)
+		for range 1 + random.IntN(40) {
+			key := "d/"
+			for range 1 + random.IntN(5) {
+				key += parts[random.IntN(len(parts))]
+			}
+			if b.mem.CheckKey(key) != nil {
+				continue
+			}
+			b.putEmpty(t, key)
+			name, _, below := strings.Cut(key[len("d/"):], "/")
+			marked, hadoop := strings.CutSuffix(name, "_$folder$")
+			switch {
+			case below:
+				seen["d/"+name+"/"] = true
+			case hadoop && marked != "":
+				seen["d/"+marked+"/"] = true
+			default:
+				seen[key] = true
+			}
+		}
+		got, err := keys(t, b.Store, "d")
+		if len(seen) == 0 {
+			continue
+		}
+		require.NoError(t, err)
+		require.ElementsMatch(t, slices.Collect(maps.Keys(seen)), got, "seed %d", seed)
+	}
+}
+
+// many is a driver whose listing has very many entries, made page by page: objects, folders,
+// and markers of these behind the objects whose names begin alike.
+type many struct {
+	backends.Driver
+	entries int
+	asked   atomic.Int64
+}
+
+func (d *many) ListPage(_ context.Context, opts backends.ListOptions) (backends.Page, error) {
+	d.asked.Add(1)
+	from, _ := strconv.Atoi(opts.Token)
+	var page backends.Page
+	for i := from; i < min(from+1000, d.entries); i++ {
+		name := fmt.Sprintf("%s%09d", opts.Prefix, i/4*4)
+		page.Entries = append(page.Entries, []backends.Info{
+			object(name), prefix(name + "/"), object(name + "0"), object(name + "_$folder$"),
+		}[i%4])
+	}
+	if from+1000 < d.entries {
+		page.Next = strconv.Itoa(from + 1000)
+	}
+	return page, nil
+}
+
+func TestListOfAMillionEntriesInConstantMemory(t *testing.T) {
+	const entries = 1_000_000
+	d := &many{Driver: memstore.New(memstore.Options{}), entries: entries}
+	s := backends.NewStore("test", d, backends.StoreOptions{})
+	live := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc) //nolint:gosec // no heap is as large
+	}
+	before, seen := live(), 0
+	for _, err := range s.List(t.Context(), "d") {
+		require.NoError(t, err)
+		if seen == 0 {
+			require.LessOrEqual(t, d.asked.Load(), int64(2), "pages asked for before the first entry is out")
+		}
+		if seen++; seen%100_000 == 1 {
+			require.Less(t, live()-before, int64(2<<20), "held after %d entries", seen)
+		}
+	}
+	require.Equal(t, entries/4*3, seen, "no folder twice")
+	require.Equal(t, int64(entries/1000), d.asked.Load())
+}
+
 func TestListOfEmptyPagesIsOfNoFolder(t *testing.T) {
 	s, d := newScripted(backends.Page{Next: "1"}, backends.Page{Next: "2"}, backends.Page{})
 	_, err := keys(t, s, "d")
@@ -95,9 +228,15 @@ func TestListThatDoesNotAdvance(t *testing.T) {
 func (b *bench) fillPages(t *testing.T, n int) {
 	t.Helper()
 	for i := range n {
-		_, err := b.mem.Put(t.Context(), fmt.Sprintf("d/%04d", i), backends.Body{ReadSeeker: new(empty)}, backends.WriteOptions{})
-		require.NoError(t, err)
+		b.putEmpty(t, fmt.Sprintf("d/%04d", i))
 	}
+}
+
+// putEmpty makes an empty object as another tool does, which knows nothing of the Store's rules.
+func (b *bench) putEmpty(t *testing.T, key string) {
+	t.Helper()
+	_, err := b.mem.Put(t.Context(), key, backends.Body{ReadSeeker: new(empty)}, backends.WriteOptions{})
+	require.NoError(t, err)
 }
 
 func TestFirstEntriesAreYieldedBeforeTheNextPageIsThere(t *testing.T) {

@@ -52,6 +52,25 @@ var listCases = []testCase{
 			require.Equal(t, stat.Version, info.Version, "a version from a listing pins as one from Stat")
 		}
 	}},
+	{"ListOfANameThatIsAFileAndAFolder", 0, func(t *testing.T, f *fixture) {
+		if f.OneName || f.FileHidesFolder {
+			return // the store holds, or lists, only one of the two
+		}
+		for _, key := range []string{"a", "a/", "a/b", "a/b/c"} {
+			f.put(t, key, nil)
+		}
+		require.Equal(t, []string{"a", "a/"}, f.list(t, backends.ListOptions{}, nil))
+		require.Equal(t, []string{"a/", "a/b", "a/b/"}, f.list(t, backends.ListOptions{Prefix: "a/"}, nil))
+		require.Equal(t, []string{"a", "a/", "a/b", "a/b/c"}, f.list(t, backends.ListOptions{Recursive: true}, nil))
+		s := f.store(t)
+		s.requireChildren(t, "", "a", "a/")
+		s.requireChildren(t, "a", "a/b", "a/b/")
+		s.requireChildren(t, "a/b", "a/b/c")
+		_, err := s.Stat(t.Context(), "a/b")
+		require.NoError(t, err)
+		_, err = s.StatFolder(t.Context(), "a/b")
+		require.NoError(t, err)
+	}},
 	{"ListWhileKeysComeAndGo", 0, listWhileChanging},
 	{"ListMoreThanAPage", 0, func(t *testing.T, f *fixture) {
 		for i := range 30 {
