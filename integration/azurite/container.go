@@ -3,7 +3,6 @@ package azurite
 import (
 	"context"
 	"crypto/rand"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tidegate/tidegate/integration/emulator"
 )
 
 // Client returns a client of a container with the rights of the account's owner, for looking at what
@@ -22,7 +23,7 @@ func (s *Server) Client(tb testing.TB, name string) *container.Client {
 	require.NoError(tb, err)
 	client, err := container.NewClientWithSharedKeyCredential(s.Endpoint+"/"+name, key, &container.ClientOptions{
 		ClientOptions: policy.ClientOptions{
-			Transport: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+			Transport: emulator.Client(),
 			Retry:     policy.RetryOptions{MaxRetries: -1},
 		},
 	})
@@ -38,7 +39,7 @@ func (s *Server) Container(tb testing.TB) string {
 	_, err := client.Create(tb.Context(), nil)
 	require.NoError(tb, err)
 	tb.Cleanup(func() {
-		if s.process == nil {
+		if !s.Running() {
 			return // stopped: all it held is gone
 		}
 		_, err := client.Delete(context.Background(), nil)

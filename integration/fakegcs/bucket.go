@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tidegate/tidegate/integration/emulator"
 )
 
 // Bucket makes a bucket for the test. What it holds goes with the server.
@@ -38,7 +40,7 @@ func (s *Server) call(tb testing.TB, method, path, body string, answer any) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), method, s.Endpoint+path, strings.NewReader(body))
 	require.NoError(tb, err)
-	resp, err := client().Do(req)
+	resp, err := emulator.Client().Do(req)
 	require.NoError(tb, err)
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)

@@ -2,7 +2,6 @@ package minio
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -10,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tidegate/tidegate/integration/emulator"
 )
 
 // Keys are the credentials of a user.
@@ -26,7 +27,7 @@ func (s *Server) Restricted(tb testing.TB, bucket string, actions ...string) Key
 	out, err := sts.New(sts.Options{
 		BaseEndpoint: aws.String(s.Endpoint),
 		Region:       Region,
-		HTTPClient:   &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		HTTPClient:   emulator.Client(),
 		Credentials:  credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
 	}).AssumeRole(tb.Context(), &sts.AssumeRoleInput{
 		RoleArn:         aws.String("arn:minio:iam:::role/restricted"), // MinIO wants one, and looks at the policy only

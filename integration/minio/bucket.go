@@ -3,7 +3,6 @@ package minio
 import (
 	"context"
 	"crypto/rand"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -12,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/require"
+
+	"github.com/tidegate/tidegate/integration/emulator"
 )
 
 // Client returns a client with the rights of the server's owner, for looking at what is stored.
@@ -21,7 +22,7 @@ func (s *Server) Client() *s3.Client {
 		BaseEndpoint: aws.String(s.Endpoint),
 		Region:       Region,
 		UsePathStyle: true,
-		HTTPClient:   &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		HTTPClient:   emulator.Client(),
 		Credentials:  credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
 	})
 }
@@ -34,7 +35,7 @@ func (s *Server) Bucket(tb testing.TB) string {
 	_, err := client.CreateBucket(tb.Context(), &s3.CreateBucketInput{Bucket: &name})
 	require.NoError(tb, err)
 	tb.Cleanup(func() {
-		if s.process == nil {
+		if !s.Running() {
 			return // stopped: its data goes with it
 		}
 		// MinIO's own header removes the objects and open uploads too.

@@ -1,10 +1,10 @@
-package fakegcs
+package emulator
 
 import (
 	"bytes"
 	"context"
 	"io"
-	"net"
+	"os"
 	"os/exec"
 	"strconv"
 )
@@ -19,15 +19,13 @@ type process struct {
 }
 
 // guardianScript waits for the end of its standard input. A panic or a time-out ends a test
-// binary without any clean-up of its own, and would leave a server behind.
-const guardianScript = `read -r line; kill -KILL "$1"`
+// binary without any clean-up of its own, and would leave a server and its data behind.
+const guardianScript = `read -r line; kill -KILL "$1"; rm -rf "$2"`
 
-func startProcess(binary, host, port string) (*process, error) {
+func startProcess(program string, args, env []string, data string) (*process, error) {
 	p := &process{exited: make(chan struct{})}
-	p.server = exec.CommandContext(context.Background(), binary,
-		"-backend", "memory", "-scheme", "http", "-host", host, "-port", port, "-log-level", "error",
-		"-public-host", net.JoinHostPort(host, port), // else it serves downloads to no other name than Google's
-	)
+	p.server = exec.CommandContext(context.Background(), program, args...)
+	p.server.Env = append(os.Environ(), env...)
 	p.server.Stdout, p.server.Stderr = &p.output, &p.output
 	if err := p.server.Start(); err != nil {
 		return nil, err
@@ -38,7 +36,7 @@ func startProcess(binary, host, port string) (*process, error) {
 	}()
 
 	pid := strconv.Itoa(p.server.Process.Pid)
-	p.guardian = exec.CommandContext(context.Background(), "/bin/sh", "-c", guardianScript, "guardian", pid)
+	p.guardian = exec.CommandContext(context.Background(), "/bin/sh", "-c", guardianScript, "guardian", pid, data)
 	lifeline, err := p.guardian.StdinPipe()
 	if err == nil {
 		err = p.guardian.Start()
@@ -54,6 +52,7 @@ func startProcess(binary, host, port string) (*process, error) {
 
 // kill ends the server at once and returns when it has ended.
 func (p *process) kill() {
+	// The guardian first, so that it cannot take data that is still wanted.
 	_ = p.guardian.Process.Kill()
 	_ = p.guardian.Wait()
 	_ = p.lifeline.Close()
