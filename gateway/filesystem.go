@@ -27,6 +27,7 @@ type fileSystem struct {
 	tree    *mountTree
 	health  *health
 	emptied emptiedFolders
+	sums    sumSlots
 	log     *slog.Logger
 }
 

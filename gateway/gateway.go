@@ -54,6 +54,7 @@ type Gateway struct {
 	anonymous *mountTree // nil for none
 	verifier  *verifier
 	health    *health
+	sums      sumSlots
 	log       *slog.Logger
 }
 
@@ -70,6 +71,7 @@ func New(opts Options) (*Gateway, error) {
 	g := &Gateway{
 		users:  make(map[string]account, len(opts.Users)),
 		health: newHealth(opts.Stores),
+		sums:   newSumSlots(),
 		log:    opts.Logger,
 	}
 	if g.log == nil {

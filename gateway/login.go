@@ -49,7 +49,7 @@ func (s *session) Login(ctx context.Context, c ftpproto.Credentials) (ftpproto.F
 }
 
 func (s *session) show(user string, tree *mountTree) *fileSystem {
-	return &fileSystem{tree: tree, health: s.gateway.health, log: s.log.With("user", user)}
+	return &fileSystem{tree: tree, health: s.gateway.health, sums: s.gateway.sums, log: s.log.With("user", user)}
 }
 
 // Close implements ftpproto.Session.
