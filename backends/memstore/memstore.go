@@ -18,6 +18,7 @@ import (
 // ability, 1 byte parts and S3's other limits.
 type Options struct {
 	Folders bool                   // folders exist by themselves, as on a disk
+	AnyKey  bool                   // every key is taken that is short enough, of any bytes
 	Without backends.Caps          // abilities it shall lack
 	Limits  func(*backends.Limits) // changes the default limits; may be nil
 }
@@ -41,6 +42,7 @@ func defaultLimits() backends.Limits {
 type Driver struct {
 	caps   backends.Caps
 	limits backends.Limits
+	anyKey bool
 	bucket *bucket
 }
 
@@ -54,6 +56,7 @@ func New(opts Options) *Driver {
 			backends.CapTellsAbsent | backends.CapMetadata | backends.CapCommitMetadata |
 			backends.CapTags | backends.CapStorageClass,
 		limits: defaultLimits(),
+		anyKey: opts.AnyKey,
 		bucket: newBucket(),
 	}
 	if opts.Folders {
@@ -80,7 +83,12 @@ func (d *Driver) Left() (keys, uploads []string) { return d.bucket.left() }
 func (d *Driver) Describe() (backends.Caps, backends.Limits) { return d.caps, d.limits }
 
 // CheckKey implements backends.Driver.
-func (d *Driver) CheckKey(key string) error { return backends.CheckKey(key, d.limits.MaxKey, 0) }
+func (d *Driver) CheckKey(key string) error {
+	if d.anyKey && key != "" && len(key) <= d.limits.MaxKey {
+		return nil
+	}
+	return backends.CheckKey(key, d.limits.MaxKey, 0)
+}
 
 // Check implements backends.Driver.
 func (d *Driver) Check(ctx context.Context) error {
