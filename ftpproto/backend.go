@@ -80,6 +80,7 @@ type FileSystem interface {
 
 // TimeSetter is a FileSystem that can keep a file's modification time (MFMT).
 type TimeSetter interface {
+	// SetModTime changes the time that Stat tells of file name to t, which UnixNano can express.
 	SetModTime(ctx context.Context, name string, t time.Time) error
 }
 

@@ -119,6 +119,10 @@ func (s *session) mfmt(ctx context.Context, arg string) (reply, error) {
 	return s.setModTime(ctx, name, t)
 }
 
+// keepable reports whether t is within what disks and stores count in, 64 bits of nanoseconds:
+// from 1677 to 2262. The beginning of the year 1, which is Go's zero time, would mean none at all.
+func keepable(t time.Time) bool { return t.Equal(time.Unix(0, t.UnixNano())) }
+
 // keepsTimes also holds before login, when it is not known yet and FEAT asks.
 func keepsTimes(s *session) bool {
 	_, ok := s.fs.(TimeSetter)
@@ -127,8 +131,11 @@ func keepsTimes(s *session) bool {
 
 func (s *session) setModTime(ctx context.Context, arg string, t time.Time) (reply, error) {
 	name, err := s.resolveFile(arg)
-	if err != nil {
+	switch {
+	case err != nil:
 		return reply{}, err
+	case !keepable(t):
+		return reply{}, NewError(501, "That time is too far off to be kept.", nil)
 	}
 	if err := s.fs.(TimeSetter).SetModTime(ctx, name, t); err != nil {
 		return reply{}, err

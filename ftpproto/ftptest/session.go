@@ -369,8 +369,8 @@ type times struct{ of *view }
 // SetModTime implements ftpproto.TimeSetter.
 func (t times) SetModTime(ctx context.Context, name string, at time.Time) error {
 	v := t.of
-	if at.IsZero() {
-		v.fs.breach("the time of %q set to none", name)
+	if !at.Equal(time.Unix(0, at.UnixNano())) {
+		v.fs.breach("the time of %q set to %v", name, at)
 	}
 	if err := v.enter(ctx, OpSetTime, name); err != nil {
 		return err
