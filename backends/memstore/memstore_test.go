@@ -12,7 +12,6 @@ func TestConformance(t *testing.T) {
 	for name, opts := range map[string]memstore.Options{
 		"Objects":     {},
 		"Folders":     {Folders: true},
-		"AnyKey":      {AnyKey: true},
 		"Bare":        {Without: ^backends.Caps(0)},
 		"LargeParts":  {Limits: func(l *backends.Limits) { l.MinPart, l.MinBase = 4096, 4096 }},
 		"NoChecksum":  {Limits: func(l *backends.Limits) { l.Checksum = backends.NoChecksum }},
