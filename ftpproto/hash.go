@@ -218,11 +218,14 @@ func (c *summing) run(t *transfer) (reply, error) {
 			return c.tell(name, d), nil
 		case errors.Is(err, ErrRange):
 			return reply{}, errSumRange
-		case !isMissing(err):
+		case !isMissing(err) && !errors.Is(err, ErrDenied): // which some stores say of what is not there
 			return reply{}, err
 		}
 	}
-	return reply{}, c.missing(t.ctx, name, err)
+	if isMissing(err) {
+		err = c.missing(t.ctx, name, err)
+	}
+	return reply{}, err
 }
 
 func (c *summing) hash(ctx context.Context, r reading) (Digest, error) {
