@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -25,6 +26,8 @@ var errIntoItself = ftpproto.NewError(553, "Cannot rename a folder into itself."
 // fileSystem is what one logged-in user sees.
 type fileSystem struct {
 	tree    *mountTree
+	user    string
+	conn    ftpproto.ConnInfo
 	health  *health
 	emptied emptiedFolders
 	sums    sumSlots
@@ -59,7 +62,7 @@ func (fs *fileSystem) Stat(ctx context.Context, name string, want ftpproto.Kind)
 			return info, notFile
 		}
 	}
-	info, err := p.mount.store.StatFolder(ctx, p.key)
+	info, err := p.mount.store.StatFolder(ctx, p.folder)
 	switch {
 	case errors.Is(err, backends.ErrNotExist):
 		return ftpproto.FileInfo{}, notFile
@@ -85,7 +88,7 @@ func (fs *fileSystem) fileInfo(p place, info backends.Info) ftpproto.FileInfo {
 		Name:    path.Base(p.name),
 		Size:    info.Size,
 		ModTime: info.ModTime,
-		Unique:  p.unique(""),
+		Unique:  p.unique(p.key),
 		Perm:    p.mount.permissions.ofFile(),
 		Sys:     info,
 	}
@@ -103,19 +106,19 @@ func (fs *fileSystem) folderInfo(p place, info backends.Info) ftpproto.FileInfo 
 		Name:    path.Base(p.name),
 		ModTime: info.ModTime,
 		IsDir:   true,
-		Unique:  p.unique("/"),
+		Unique:  p.unique(p.folder),
 		Perm:    perm,
 		Sys:     info,
 	}
 }
 
-// unique names what lies at p by store and key, which two mounts may lead to, and tells neither.
-func (p place) unique(suffix string) string {
+// unique names what lies at key, which two mounts may lead to, and tells neither store nor key.
+func (p place) unique(key string) string {
 	if p.mount == nil {
 		return ""
 	}
 	const size = 12 // bytes: no two of 2^48 files get the same by chance
-	sum := sha256.Sum256([]byte(p.mount.store.Name() + "\x00" + p.key + suffix))
+	sum := sha256.Sum256([]byte(p.mount.store.Name() + "\x00" + key))
 	return base64.RawURLEncoding.EncodeToString(sum[:size])
 }
 
@@ -173,16 +176,19 @@ func (fs *fileSystem) Create(ctx context.Context, name string, opts ftpproto.Cre
 			return nil, ftpproto.ErrExist
 		}
 	}
-	w, err := p.mount.store.Create(ctx, p.key, backends.CreateOptions{
+	create := backends.CreateOptions{
 		Offset:   opts.Offset,
 		Append:   opts.Append,
 		IfAbsent: ifAbsent,
 		SizeHint: opts.SizeHint,
-	})
+	}
+	id := rand.Text()
+	p.mount.kept.addTo(&create, fs, id)
+	w, err := p.mount.store.Create(ctx, p.key, create)
 	if err != nil {
 		return nil, fs.reply(p, err)
 	}
-	return &upload{fs: fs, place: p, writer: w}, nil
+	return &upload{fs: fs, place: p, id: id, writer: w}, nil
 }
 
 // Mkdir makes one request.
@@ -194,7 +200,7 @@ func (fs *fileSystem) Mkdir(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return fs.reply(p, p.mount.store.MakeFolder(ctx, p.key))
+	return fs.reply(p, p.mount.store.MakeFolder(ctx, p.folder))
 }
 
 // Rmdir makes two requests. Mount points stay.
@@ -203,12 +209,12 @@ func (fs *fileSystem) Rmdir(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	err = p.mount.store.RemoveFolder(ctx, p.key)
-	if errors.Is(err, backends.ErrNotExist) && fs.emptied.has(name) {
+	err = p.mount.store.RemoveFolder(ctx, p.folder)
+	if errors.Is(err, backends.ErrNotExist) && fs.emptied.has(p.name) {
 		err = nil
 	}
 	if err == nil {
-		fs.emptied.add(path.Dir(name))
+		fs.emptied.add(path.Dir(p.name))
 	}
 	return fs.reply(p, err)
 }
@@ -221,7 +227,7 @@ func (fs *fileSystem) Remove(ctx context.Context, name string) error {
 	}
 	err = p.mount.store.Remove(ctx, p.key)
 	if err == nil {
-		fs.emptied.add(path.Dir(name))
+		fs.emptied.add(path.Dir(p.name))
 	}
 	return fs.reply(p, err)
 }
@@ -260,10 +266,10 @@ func (fs *fileSystem) Rename(ctx context.Context, from string, info ftpproto.Fil
 	}
 	store := src.mount.store
 	if info.IsDir {
-		if strings.HasPrefix(dst.key, src.key+"/") {
+		if strings.HasPrefix(dst.folder, src.folder) {
 			return errIntoItself
 		}
-		return fs.reply(dst, store.RenameFolder(ctx, src.key, dst.key))
+		return fs.reply(dst, store.RenameFolder(ctx, src.folder, dst.folder))
 	}
 	object, ok := info.Sys.(backends.Info)
 	if !ok || object.Key != src.key {

@@ -42,6 +42,11 @@ type Mount struct {
 	Prefix string // the folder, "" for the whole store. "{user}" stands for the user's name
 
 	Permissions Permissions
+
+	// What is kept with the files that are uploaded there. New refuses what the store cannot keep.
+	Metadata     Facts
+	Tags         map[string]string // values may hold "{user}"
+	StorageClass string            // in the store's words; "" for the store's own
 }
 
 // anonymousName is what "{user}" stands for in a mount of the anonymous user.
@@ -66,7 +71,7 @@ type account struct {
 	tree   *mountTree
 }
 
-// New returns a Gateway for opts, or an error that names every user that cannot be.
+// New returns a Gateway for opts, whose stores are asked for nothing, or an error that names every user that cannot be.
 func New(opts Options) (*Gateway, error) {
 	g := &Gateway{
 		users:  make(map[string]account, len(opts.Users)),
@@ -124,5 +129,5 @@ func isAnonymous(name string) bool {
 
 // NewSession implements ftpproto.Backend.
 func (g *Gateway) NewSession(_ context.Context, c ftpproto.ConnInfo) (ftpproto.Session, error) {
-	return &session{gateway: g, log: g.log.With("session", c.ID)}, nil
+	return &session{gateway: g, conn: c, log: g.log.With("session", c.ID)}, nil
 }

@@ -18,7 +18,7 @@ import (
 func (fs *fileSystem) ReadDir(ctx context.Context, name string) iter.Seq2[ftpproto.FileInfo, error] {
 	return func(yield func(ftpproto.FileInfo, error) bool) {
 		p, err := fs.tree.find(name)
-		children := fs.tree.fixed[name]
+		children := fs.tree.fixed[p.name]
 		switch {
 		case err != nil:
 		case p.mount == nil && !p.fixed:
@@ -47,7 +47,7 @@ func (fs *fileSystem) readStore(ctx context.Context, p place, children []string,
 	for _, child := range children {
 		hidden[child] = true
 	}
-	for info, err := range p.mount.store.List(ctx, p.key) {
+	for info, err := range p.mount.store.List(ctx, p.folder) {
 		if errors.Is(err, backends.ErrNotExist) && p.fixed {
 			return children, true // a mount of a folder that nothing was put into yet
 		}
@@ -55,9 +55,9 @@ func (fs *fileSystem) readStore(ctx context.Context, p place, children []string,
 			yield(ftpproto.FileInfo{}, fs.absent(p, err))
 			return nil, false
 		}
-		key := strings.TrimPrefix(info.Key, backends.FolderKey(p.key))
+		key := strings.TrimPrefix(info.Key, p.folder)
 		before := 0
-		for before < len(children) && children[before]+"/" < key {
+		for before < len(children) && sortKey(children[before]) < key {
 			before++
 		}
 		if !fs.yieldFixed(p, children[:before], yield) {
@@ -65,20 +65,24 @@ func (fs *fileSystem) readStore(ctx context.Context, p place, children []string,
 		}
 		children = children[before:]
 
-		base := strings.TrimSuffix(key, "/")
-		if hidden[base] {
+		entry := fs.entryInfo(p, strings.TrimSuffix(key, "/"), info)
+		if hidden[entry.Name] {
 			continue
 		}
-		if !yield(fs.entryInfo(p, base, info), nil) {
+		if !yield(entry, nil) {
 			return nil, false
 		}
 	}
 	return children, true
 }
 
-// entryInfo describes the entry base of folder p.
-func (fs *fileSystem) entryInfo(p place, base string, info backends.Info) ftpproto.FileInfo {
-	entry := place{name: path.Join(p.name, base), mount: p.mount, key: strings.TrimSuffix(info.Key, "/")}
+// sortKey returns what the name of a folder is sorted by: its element of a key, as a folder.
+func sortKey(name string) string { return keyOf(name) + "/" }
+
+// entryInfo describes what folder p holds under an element of its key.
+func (fs *fileSystem) entryInfo(p place, element string, info backends.Info) ftpproto.FileInfo {
+	key := p.folder + element
+	entry := place{name: path.Join(p.name, nameOf(element)), mount: p.mount, key: key, folder: key + "/"}
 	if info.IsPrefix {
 		return fs.folderInfo(entry, info)
 	}

@@ -24,6 +24,7 @@ var errLogin = ftpproto.NewError(530, "Login incorrect.", nil)
 // session is one control connection.
 type session struct {
 	gateway *Gateway
+	conn    ftpproto.ConnInfo
 	log     *slog.Logger
 }
 
@@ -49,7 +50,7 @@ func (s *session) Login(ctx context.Context, c ftpproto.Credentials) (ftpproto.F
 }
 
 func (s *session) show(user string, tree *mountTree) *fileSystem {
-	return &fileSystem{tree: tree, health: s.gateway.health, sums: s.gateway.sums, log: s.log.With("user", user)}
+	return &fileSystem{tree: tree, user: user, conn: s.conn, health: s.gateway.health, sums: s.gateway.sums, log: s.log.With("user", user)}
 }
 
 // Close implements ftpproto.Session.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"io"
+	"log/slog"
 
 	"github.com/tidegate/tidegate/backends"
 )
@@ -31,6 +32,7 @@ func (d *download) Close() error { return d.fs.reply(d.place, d.reader.Close()) 
 type upload struct {
 	fs     *fileSystem
 	place  place
+	id     string // FactUpload
 	writer *backends.Writer
 }
 
@@ -47,12 +49,20 @@ func (u *upload) ReadFrom(r io.Reader) (int64, error) {
 
 // Commit succeeds only if the store has said that it has the whole file.
 func (u *upload) Commit(ctx context.Context) error {
-	_, err := u.writer.Commit(ctx)
-	return u.fs.reply(u.place, err)
+	if _, err := u.writer.Commit(ctx); err != nil {
+		return u.fs.reply(u.place, err)
+	}
+	u.log().Info("upload published")
+	return nil
 }
 
 func (u *upload) Abort(ctx context.Context, cause error) error {
-	u.fs.log.Info("upload not published", "path", u.place.name, "store", u.place.mount.store.Name(),
-		"bytes", u.writer.Size(), "err", cause)
+	u.log().Info("upload not published", "err", cause)
 	return u.fs.reply(u.place, u.writer.Abort(ctx))
+}
+
+// log says which upload a line is about, and where its object is to be found.
+func (u *upload) log() *slog.Logger {
+	return u.fs.log.With("path", u.place.name, "store", u.place.mount.store.Name(), "key", u.place.key,
+		"upload", u.id, "bytes", u.writer.Size())
 }
