@@ -163,6 +163,10 @@ type Info struct {
 	// Metadata is what WriteOptions.Metadata and CommitOptions.Metadata said, with what other
 	// tools have added. Stat and ReadRange tell it, listings need not.
 	Metadata map[string]string
+
+	// Native is what else the driver knows of the object, for itself: it need not ask again when
+	// the Info comes back to it in Copy or Move. Nobody else looks at it.
+	Native any
 }
 
 // IsMarker reports whether the key is that of a folder marker.

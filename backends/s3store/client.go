@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 )
 
@@ -31,8 +32,15 @@ const (
 	defaultRegion = "us-east-1"
 )
 
-// connect makes the client of a store, and the connections it uses.
-func connect(ctx context.Context, opts Options, tune tuning) (*s3.Client, pools, error) {
+// connection is how a store is reached. Drivers of the same store share one.
+type connection struct {
+	cfg   aws.Config // with the credentials of Options, and for a Role those that assume it
+	opts  Options
+	pools pools
+	sts   *sts.Client // nil without a Role
+}
+
+func connect(ctx context.Context, opts Options, tune tuning) (*connection, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, func(o *config.LoadOptions) error {
 		o.Region = opts.Region
 		if opts.AccessKey != "" {
@@ -41,28 +49,38 @@ func connect(ctx context.Context, opts Options, tune tuning) (*s3.Client, pools,
 		return nil
 	})
 	if err != nil {
-		return nil, pools{}, err
+		return nil, err
 	}
 	if cfg.Region == "" {
 		if opts.Endpoint == "" {
-			return nil, pools{}, errors.New("region: expected the region of the bucket")
+			return nil, errors.New("region: expected the region of the bucket")
 		}
 		cfg.Region = defaultRegion
 	}
-	http := newPools(tune, rootCAs(cfg))
-	return s3.NewFromConfig(cfg, func(o *s3.Options) {
-		if opts.Endpoint != "" {
-			o.BaseEndpoint = aws.String(opts.Endpoint)
+	c := &connection{opts: opts, pools: newPools(tune, rootCAs(cfg))}
+	cfg.HTTPClient = c.pools.quick
+	cfg.Retryer = func() aws.Retryer { return newRetryer(tune) }
+	cfg.Logger = logging.Nop{}
+	c.cfg = cfg
+	if opts.Role.ARN != "" {
+		c.sts = newSTS(cfg, opts)
+	}
+	return c, nil
+}
+
+// client returns a client that acts as credentials say.
+func (c *connection) client(credentials aws.CredentialsProvider) *s3.Client {
+	return s3.NewFromConfig(c.cfg, func(o *s3.Options) {
+		if c.opts.Endpoint != "" {
+			o.BaseEndpoint = aws.String(c.opts.Endpoint)
 		}
-		o.UsePathStyle = opts.PathStyle
-		o.HTTPClient = http.quick
-		o.Retryer = newRetryer(tune)
-		o.Logger = logging.Nop{}
+		o.UsePathStyle = c.opts.PathStyle
+		o.Credentials = credentials
 		// What is sent beyond the sums that this package sets itself, or asked for, is not
 		// understood everywhere.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
-	}), http, nil
+	}, c.opts.dress())
 }
 
 // rootCAs returns the authorities of AWS_CA_BUNDLE, which the SDK puts into a client of its

@@ -19,6 +19,9 @@ func (u *upload) Commit(ctx context.Context, parts []backends.Part, opts backend
 	if err := d.admit(ctx, op, u.key); err != nil {
 		return backends.Info{}, err
 	}
+	if len(opts.Metadata) > 0 {
+		return backends.Info{}, backends.NewError(op, u.key, backends.ErrUnsupported, nil) // S3 takes it at the beginning
+	}
 	completed, err := u.completed(parts, opts.Size)
 	if err != nil {
 		return backends.Info{}, backends.NewError(op, u.key, backends.ErrInvalid, err)
@@ -37,7 +40,7 @@ func (u *upload) Commit(ctx context.Context, parts []backends.Part, opts backend
 		in.ChecksumCRC64NVME, in.ChecksumType = encodeSum(opts.Sum), types.ChecksumTypeFullObject
 		info.Sum, info.HasSum = opts.Sum, true
 	}
-	answered, cancel := lasting(ctx)
+	answered, cancel := backends.Outliving(ctx, answerGrace)
 	defer cancel()
 	out, err := d.client.CompleteMultipartUpload(answered, in, d.patiently)
 	if err != nil {
@@ -103,4 +106,4 @@ func replaced(parts, stored []backends.Part) bool {
 }
 
 // patiently lets a call take the store long before it says anything.
-func (d *Driver) patiently(o *s3.Options) { o.HTTPClient = d.pools.patient }
+func (d *Driver) patiently(o *s3.Options) { o.HTTPClient = d.connection.pools.patient }

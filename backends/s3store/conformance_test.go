@@ -12,21 +12,23 @@ import (
 	"github.com/tidegate/tidegate/integration/minio"
 )
 
+// TestConformance has an enforcer between the driver and MinIO: a driver that forgot a condition
+// would be found out.
 func TestConformance(t *testing.T) {
-	server := minio.Shared(t)
 	backendtest.Run(t, func(t *testing.T) backendtest.Harness {
 		t.Helper()
-		bucket := server.Bucket(t)
+		p := startProxy(t)
+		p.enforce(t)
 		return backendtest.Harness{
 			Open: func(t *testing.T) backends.Driver {
 				t.Helper()
-				d, err := New(t.Context(), optionsFor(server, bucket))
+				d, err := New(t.Context(), p.opts)
 				require.NoError(t, err)
 				return d
 			},
 			Left: func(t *testing.T) (keys, uploads []string) {
 				t.Helper()
-				return left(t, server, bucket)
+				return left(t, minio.Shared(t), p.opts.Bucket)
 			},
 			FileHidesFolder: true,
 		}

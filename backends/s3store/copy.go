@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"maps"
-	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -26,44 +23,93 @@ const (
 )
 
 // Copy implements backends.Driver.
+//
+// The modification time is kept: where the source has none in its metadata, the copy gets one.
+// Of a source that comes from a listing nobody knows, and it is copied as it is.
 func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
 	const op = "copy"
-	if err := d.admit(ctx, op, dst); err != nil {
+	if err := d.admitWrite(ctx, op, dst, opts); err != nil {
 		return backends.Info{}, err
 	}
-	if opts.Base != nil {
-		return backends.Info{}, backends.NewError(op, dst, backends.ErrUnsupported, nil)
+	asItIs := dst != src.Key && opts.IsZero()
+	kept := attributesOf(src)
+	if kept == nil && (!asItIs || src.Version == "" || src.Size > maxSingle) {
+		head, err := d.head(ctx, src.Key, src.Version)
+		if err != nil {
+			return backends.Info{}, d.fail(op, src.Key, err)
+		}
+		src = infoOf(src.Key, head)
+		kept = attributesOf(src)
 	}
-	if dst != src.Key && opts.IsZero() && src.Size <= maxSingle {
-		return d.copyObject(ctx, op, dst, src, opts, &s3.CopyObjectInput{}, "")
+	switch {
+	case src.Size > maxSingle, conditional(opts) && !d.traits.aws:
+		return d.copyInParts(ctx, op, dst, src, opts, kept)
+	case asItIs && (kept == nil || kept.metadata[metaModTime] != ""):
+		return d.copyAsItIs(ctx, op, dst, src, kept)
 	}
-	// All other ways replace all of the object's attributes or none: those that opts does not
-	// set have to be asked for, and sent again.
-	head, err := d.head(ctx, src.Key, src.Version)
-	if err != nil {
-		return backends.Info{}, d.fail(op, src.Key, err)
+	return d.copyChanged(ctx, op, dst, src, opts, kept)
+}
+
+func conditional(opts backends.WriteOptions) bool { return opts.IfAbsent || opts.IfVersion != "" }
+
+// copyAsItIs leaves all to the store but the class, which it would not copy. kept is nil where
+// that is not known.
+func (d *Driver) copyAsItIs(ctx context.Context, op, dst string, src backends.Info, kept *attributes) (backends.Info, error) {
+	in := &s3.CopyObjectInput{}
+	var opts backends.WriteOptions
+	if kept != nil {
+		in.StorageClass, opts.ModTime = d.copiedClass(kept.class), kept.modTime
+	} else if class, ok := src.Native.(listedClass); ok {
+		in.StorageClass = d.copiedClass(types.StorageClass(class))
 	}
-	src = infoOf(src.Key, head)
-	if opts.IfAbsent || opts.IfVersion != "" || src.Size > maxSingle {
-		return d.copyInParts(ctx, op, dst, src, opts, head)
+	info, err := d.copyObject(ctx, dst, src, opts, in)
+	if err == nil {
+		return info, nil
 	}
-	return d.copyChanged(ctx, op, dst, src, opts, head)
+	if info, ok := d.copied(ctx, dst, src, err); ok {
+		return info, nil
+	}
+	return backends.Info{}, d.fail(op, src.Key, err)
+}
+
+// copyChanged copies with what opts sets in place of the source's own.
+func (d *Driver) copyChanged(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, kept *attributes) (backends.Info, error) {
+	token := newToken() // onto itself, a second try would find the source changed
+	a := kept.changed(opts, token)
+	in := &s3.CopyObjectInput{
+		MetadataDirective:  types.MetadataDirectiveReplace,
+		CacheControl:       a.cacheControl,
+		ContentDisposition: a.contentDisposition,
+		ContentEncoding:    a.contentEncoding,
+		ContentLanguage:    a.contentLanguage,
+		ContentType:        a.contentType,
+		Expires:            a.expires,
+		StorageClass:       d.copiedClass(a.class),
+		Metadata:           a.metadata,
+		IfNoneMatch:        absent(opts),
+		IfMatch:            pinned(opts.IfVersion),
+	}
+	if len(opts.Tags) > 0 {
+		in.TaggingDirective, in.Tagging = types.TaggingDirectiveReplace, tagging(opts.Tags)
+	}
+	opts.ModTime = a.modTime
+	info, err := d.copyObject(ctx, dst, src, opts, in)
+	if err == nil {
+		return info, nil
+	}
+	if info, ok := d.landed(ctx, dst, token, err); ok {
+		return info, nil
+	}
+	return backends.Info{}, d.failTwo(ctx, op, dst, src, opts, err)
 }
 
 // copyObject is one CopyObject.
-func (d *Driver) copyObject(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, in *s3.CopyObjectInput, token string) (backends.Info, error) {
+func (d *Driver) copyObject(ctx context.Context, dst string, src backends.Info, opts backends.WriteOptions, in *s3.CopyObjectInput) (backends.Info, error) {
 	in.Bucket, in.Key = d.bucket(), &dst
 	in.CopySource, in.CopySourceIfMatch = d.source(src.Key), pinned(src.Version)
 	out, err := d.client.CopyObject(ctx, in, d.patiently)
 	if err != nil {
-		info, ok := d.landed(ctx, dst, token, err)
-		if token == "" {
-			info, ok = d.copied(ctx, dst, src, err)
-		}
-		if ok {
-			return info, nil
-		}
-		return backends.Info{}, d.fail(op, src.Key, err)
+		return backends.Info{}, err
 	}
 	info := backends.Info{Key: dst, Size: src.Size, ModTime: written(opts, out.ResultMetadata)}
 	if result := out.CopyObjectResult; result != nil {
@@ -72,40 +118,29 @@ func (d *Driver) copyObject(ctx context.Context, op, dst string, src backends.In
 	return info, nil
 }
 
-// copyChanged copies with what opts sets in place of the source's own.
-func (d *Driver) copyChanged(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, head *s3.HeadObjectOutput) (backends.Info, error) {
-	token := newToken() // onto itself, a second try would find the source changed
-	in := &s3.CopyObjectInput{
-		MetadataDirective:  types.MetadataDirectiveReplace,
-		CacheControl:       head.CacheControl,
-		ContentDisposition: head.ContentDisposition,
-		ContentEncoding:    head.ContentEncoding,
-		ContentLanguage:    head.ContentLanguage,
-		ContentType:        head.ContentType,
-		Expires:            expires(head),
-		StorageClass:       head.StorageClass,
-		Metadata:           merged(head.Metadata, metadata(opts, token)),
-	}
-	if opts.ContentType != "" {
-		in.ContentType = &opts.ContentType
-	}
-	return d.copyObject(ctx, op, dst, src, opts, in, token)
-}
-
 // copyInParts copies as an upload whose parts are taken from the source: for more than one
 // CopyObject can hold, and for conditions, which MinIO ignores on a CopyObject but not on a
 // CompleteMultipartUpload.
-func (d *Driver) copyInParts(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, head *s3.HeadObjectOutput) (backends.Info, error) {
-	u, err := d.create(ctx, op, dst, opts, &s3.CreateMultipartUploadInput{
-		CacheControl:       head.CacheControl,
-		ContentDisposition: head.ContentDisposition,
-		ContentEncoding:    head.ContentEncoding,
-		ContentLanguage:    head.ContentLanguage,
-		ContentType:        head.ContentType,
-		Expires:            expires(head),
-		StorageClass:       head.StorageClass,
-		Metadata:           head.Metadata,
-	}, false)
+func (d *Driver) copyInParts(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, kept *attributes) (backends.Info, error) {
+	tags, err := d.tagging(ctx, src, kept, opts)
+	if err != nil {
+		return backends.Info{}, d.fail(op, src.Key, err)
+	}
+	token := newToken()
+	a := kept.changed(opts, token)
+	opts.ModTime = a.modTime
+	u := &upload{driver: d, key: dst, opts: opts, token: token}
+	err = u.create(ctx, op, &s3.CreateMultipartUploadInput{
+		CacheControl:       a.cacheControl,
+		ContentDisposition: a.contentDisposition,
+		ContentEncoding:    a.contentEncoding,
+		ContentLanguage:    a.contentLanguage,
+		ContentType:        a.contentType,
+		Expires:            a.expires,
+		StorageClass:       d.copiedClass(a.class),
+		Metadata:           a.metadata,
+		Tagging:            tags,
+	})
 	if err != nil {
 		return backends.Info{}, err
 	}
@@ -189,20 +224,7 @@ func pieces(size, most int64) []span {
 // source is the CopySource of a key. The store decodes it like a part of a URL, and not all
 // agree on "+", so that everything special is escaped.
 func (d *Driver) source(key string) *string {
-	return aws.String(d.opts.Bucket + "/" + httpbinding.EscapePath(key, false))
+	return aws.String(d.opts.Bucket + "/" + *escaped(key))
 }
 
-// merged returns meta with the keys of changes in place of its own.
-func merged(meta, changes map[string]string) map[string]string {
-	all := make(map[string]string, len(meta)+len(changes))
-	maps.Copy(all, meta)
-	maps.Copy(all, changes)
-	return all
-}
-
-func expires(head *s3.HeadObjectOutput) *time.Time {
-	if t, err := http.ParseTime(aws.ToString(head.ExpiresString)); err == nil {
-		return &t
-	}
-	return nil
-}
+func escaped(key string) *string { return aws.String(httpbinding.EscapePath(key, false)) }

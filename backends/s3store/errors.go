@@ -97,6 +97,9 @@ var statuses = map[int]backends.Kind{
 
 // kindOf classes an error of the SDK.
 func kindOf(err error) backends.Kind {
+	if role := (*roleError)(nil); errors.As(err, &role) && !errors.Is(err, context.Canceled) {
+		return backends.ErrUnavailable
+	}
 	if kind, ok := kinds[codeOf(err)]; ok {
 		return kind
 	}
@@ -150,6 +153,19 @@ func (d *Driver) failWrite(op, key string, opts backends.WriteOptions, err error
 	return d.failAs(kind, d.hint(err), op, key, err)
 }
 
+// failTwo is failWrite for what depends on two objects under conditions: S3 does not say which
+// of them was not met.
+func (d *Driver) failTwo(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, err error) error {
+	kind := kindOf(err)
+	if !conditional(opts) || kind != backends.ErrChanged && kind != backends.ErrNotExist {
+		return d.fail(op, src.Key, err)
+	}
+	if _, headErr := d.head(ctx, src.Key, src.Version); headErr != nil {
+		return d.fail(op, src.Key, headErr)
+	}
+	return d.failWrite(op, dst, opts, err)
+}
+
 func (d *Driver) failAs(kind backends.Kind, hint, op, key string, err error) error {
 	if hint != "" {
 		err = fmt.Errorf("%s: %s: %w", d.opts.place(), hint, err)
@@ -161,6 +177,9 @@ const hintNoBucket = "there is no such bucket: make it, or correct its name"
 
 // hint says what an operator can do about err, "" where that is not known.
 func (d *Driver) hint(err error) string {
+	if role := (*roleError)(nil); errors.As(err, &role) {
+		return "the role cannot be assumed"
+	}
 	switch codeOf(err) {
 	case "NoSuchBucket":
 		return hintNoBucket

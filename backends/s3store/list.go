@@ -3,6 +3,8 @@ package s3store
 import (
 	"context"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,7 +22,7 @@ func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backe
 	}
 	in := &s3.ListObjectsV2Input{
 		Bucket:       d.bucket(),
-		Prefix:       optional(opts.Prefix),
+		Prefix:       optional(d.listablePrefix(opts.Prefix)),
 		EncodingType: types.EncodingTypeUrl, // XML has no way to write some legal keys
 		MaxKeys:      aws.Int32(maxPage),
 	}
@@ -39,15 +41,18 @@ func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backe
 	if err != nil {
 		return backends.Page{}, d.fail(op, opts.Prefix, err)
 	}
-	entries, err := merge(out.Contents, out.CommonPrefixes)
+	entries, err := merge(d.usualClass(), out.Contents, out.CommonPrefixes)
 	if err != nil {
 		return backends.Page{}, backends.NewError(op, opts.Prefix, backends.ErrUnknown, err)
+	}
+	if d.traits.directory {
+		entries = sortedUnder(entries, opts.Prefix)
 	}
 	page := backends.Page{Entries: entries}
 	switch {
 	case aws.ToBool(out.IsTruncated):
 		page.Next = aws.ToString(out.NextContinuationToken)
-	case opts.Max == 1 && opts.Token == "" && len(entries) == 1 && entries[0].Key == opts.Prefix:
+	case !d.traits.directory && opts.Max == 1 && opts.Token == "" && len(entries) == 1 && entries[0].Key == opts.Prefix:
 		page.Next = behindPrefix
 	}
 	return page, nil
@@ -58,10 +63,15 @@ func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backe
 // there are no more. Tokens of stores do not look like this.
 const behindPrefix = ">"
 
-// merge decodes the two lists of an answer, each in key order, into one.
-func merge(objects []types.Object, prefixes []types.CommonPrefix) ([]backends.Info, error) {
+// merge decodes the two lists of an answer, each in key order, into one. Objects whose class is
+// not the usual one say so.
+func merge(usual types.StorageClass, objects []types.Object, prefixes []types.CommonPrefix) ([]backends.Info, error) {
 	files, err := decode(objects, func(o types.Object) (*string, backends.Info) {
-		return o.Key, backends.Info{Size: aws.ToInt64(o.Size), ModTime: listTime(o.LastModified), Version: version(o.ETag)}
+		info := backends.Info{Size: aws.ToInt64(o.Size), ModTime: listTime(o.LastModified), Version: version(o.ETag)}
+		if class := types.StorageClass(o.StorageClass); class != usual && class != "" {
+			info.Native = listedClass(class)
+		}
+		return o.Key, info
 	})
 	if err != nil {
 		return nil, err
@@ -84,6 +94,13 @@ func merge(objects []types.Object, prefixes []types.CommonPrefix) ([]backends.In
 		merged, *from = append(merged, (*from)[0]), (*from)[1:]
 	}
 	return append(append(merged, files...), folders...), nil
+}
+
+// sortedUnder returns what of a page of a directory bucket begins with prefix, in order.
+func sortedUnder(entries []backends.Info, prefix string) []backends.Info {
+	entries = slices.DeleteFunc(entries, func(e backends.Info) bool { return !strings.HasPrefix(e.Key, prefix) })
+	slices.SortFunc(entries, func(a, b backends.Info) int { return strings.Compare(a.Key, b.Key) })
+	return entries
 }
 
 // decode returns the entries that info makes of list, with their keys as they are.

@@ -3,6 +3,7 @@ package s3store
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +13,8 @@ import (
 	"github.com/tidegate/tidegate/backends"
 )
 
-// The keys of user metadata ("x-amz-meta-…") that this package writes and reads.
+// The keys of user metadata ("x-amz-meta-…") that this package writes and reads for itself. What
+// it tells of an object's metadata is the rest.
 const (
 	// metaModTime is WriteOptions.ModTime, as rclone keeps it: decimal seconds since 1970.
 	metaModTime = "mtime"
@@ -25,11 +27,22 @@ func newToken() string { return rand.Text() }
 
 // metadata returns the user metadata of a write.
 func metadata(opts backends.WriteOptions, token string) map[string]string {
-	meta := map[string]string{metaToken: token}
+	meta := make(map[string]string, len(opts.Metadata)+2)
+	maps.Copy(meta, opts.Metadata)
+	meta[metaToken] = token
 	if !opts.ModTime.IsZero() {
 		meta[metaModTime] = formatModTime(opts.ModTime)
 	}
 	return meta
+}
+
+// others returns what is in meta besides this package's own.
+func others(meta map[string]string) map[string]string {
+	rest := make(map[string]string, len(meta))
+	maps.Copy(rest, meta)
+	delete(rest, metaModTime)
+	delete(rest, metaToken)
+	return rest
 }
 
 // modTime returns what meta says, or else the store's own time.

@@ -2,19 +2,13 @@ package s3store
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/tidegate/tidegate/backends"
 )
@@ -34,28 +28,27 @@ func (d *Driver) Stat(ctx context.Context, key string) (backends.Info, error) {
 
 func infoOf(key string, head *s3.HeadObjectOutput) backends.Info {
 	return backends.Info{
-		Key:     key,
-		Size:    aws.ToInt64(head.ContentLength),
-		ModTime: modTime(head.Metadata, head.LastModified),
-		Version: version(head.ETag),
+		Key:      key,
+		Size:     aws.ToInt64(head.ContentLength),
+		ModTime:  modTime(head.Metadata, head.LastModified),
+		Version:  version(head.ETag),
+		Metadata: others(head.Metadata),
+		Native:   attributesIn(head),
 	}
 }
 
 // Put implements backends.Driver.
 func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts backends.WriteOptions) (backends.Info, error) {
 	const op = "put"
-	if err := d.admit(ctx, op, key); err != nil {
+	if err := d.admitWrite(ctx, op, key, opts); err != nil {
 		return backends.Info{}, err
-	}
-	if opts.Base != nil {
-		return backends.Info{}, backends.NewError(op, key, backends.ErrUnsupported, nil)
 	}
 	crc, verify, err := d.verified(body, d.declares())
 	if err != nil {
 		return backends.Info{}, d.fail(op, key, err)
 	}
 	token := newToken()
-	answered, cancel := lasting(ctx)
+	answered, cancel := backends.Outliving(ctx, answerGrace)
 	defer cancel()
 	out, err := d.client.PutObject(answered, &s3.PutObjectInput{
 		Bucket:            d.bucket(),
@@ -67,6 +60,8 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 		IfNoneMatch:       absent(opts),
 		IfMatch:           pinned(opts.IfVersion),
 		Metadata:          metadata(opts, token),
+		StorageClass:      types.StorageClass(opts.StorageClass),
+		Tagging:           tagging(opts.Tags),
 	}, verify)
 	if err != nil {
 		if info, ok := d.landed(ctx, key, token, err); ok {
@@ -111,70 +106,4 @@ func absent(opts backends.WriteOptions) *string {
 		return aws.String("*")
 	}
 	return nil
-}
-
-// Delete implements backends.Driver.
-func (d *Driver) Delete(ctx context.Context, targets []backends.Target) error {
-	const op = "delete"
-	if err := d.admit(ctx, op, ""); err != nil {
-		return err
-	}
-	if len(targets) > maxPage {
-		return backends.NewError(op, "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(targets)))
-	}
-	var errs []error
-	var batch []types.ObjectIdentifier
-	for _, target := range targets {
-		if len(targets) == 1 || !inXML(target.Key) {
-			errs = append(errs, d.deleteOne(ctx, target))
-		} else {
-			batch = append(batch, types.ObjectIdentifier{Key: &target.Key, ETag: pinned(target.Version)})
-		}
-	}
-	if len(batch) > 0 {
-		errs = append(errs, d.deleteBatch(ctx, batch)...)
-	}
-	return errors.Join(errs...)
-}
-
-func (d *Driver) deleteOne(ctx context.Context, target backends.Target) error {
-	key := target.Key
-	_, err := d.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: d.bucket(), Key: &key, IfMatch: pinned(target.Version)})
-	if err != nil && kindOf(err) != backends.ErrNotExist && !d.deleted(ctx, key, err) {
-		return d.fail("delete", key, err)
-	}
-	return nil
-}
-
-func (d *Driver) deleteBatch(ctx context.Context, batch []types.ObjectIdentifier) (errs []error) {
-	out, err := d.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
-		Bucket: d.bucket(),
-		Delete: &types.Delete{Objects: batch, Quiet: aws.Bool(true)},
-	}, withMD5)
-	if err != nil {
-		for _, o := range batch {
-			errs = append(errs, d.fail("delete", *o.Key, err))
-		}
-		return errs
-	}
-	for _, e := range out.Errors {
-		err := &smithy.GenericAPIError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message)}
-		if kindOf(err) != backends.ErrNotExist {
-			errs = append(errs, d.fail("delete", aws.ToString(e.Key), err))
-		}
-	}
-	return errs
-}
-
-// withMD5 adds the Content-MD5 that stores older than the SDK's own checksum ask for.
-func withMD5(o *s3.Options) {
-	o.APIOptions = append(o.APIOptions, smithyhttp.AddContentChecksumMiddleware)
-}
-
-// inXML reports whether XML can carry key. The encoder would replace what it cannot, and
-// another object would be deleted.
-func inXML(key string) bool {
-	return !strings.ContainsFunc(key, func(r rune) bool {
-		return r < ' ' || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 )
 
 // The ways to have the store verify the bytes it is sent.
@@ -35,6 +36,21 @@ type Options struct {
 
 	// Checksum is one of the Checksum constants, "" for ChecksumCRC64NVME.
 	Checksum string
+
+	// StorageClass is that of objects whose WriteOptions name none, in the vendor's words; "" for
+	// the bucket's own, and for directory buckets, which have only one. Copies keep that of
+	// their source.
+	StorageClass string
+
+	// ACL is the canned ACL of everything that is written; "" for none. Buckets made since 2023
+	// refuse it unless they are set up for it.
+	ACL string
+
+	// RequestPayer pays for the requests to another account's bucket that asks for it.
+	RequestPayer bool
+
+	Encryption Encryption
+	Role       Role
 }
 
 // validBucket is wider than today's rules: us-east-1 still has older buckets.
@@ -61,8 +77,42 @@ func (o Options) validate() error {
 	default:
 		bad("checksum", fmt.Sprintf("%s or %s, not %q", ChecksumCRC64NVME, ChecksumSHA256, o.Checksum))
 	}
+	o.Encryption.validate(o, bad)
+	o.Role.validate(bad)
+	if o.directory() {
+		o.validateDirectory(bad)
+	}
 	return errors.Join(errs...)
 }
+
+// validateDirectory refuses what directory buckets do not have.
+func (o Options) validateDirectory(bad func(field, expected string)) {
+	const none = "none for a directory bucket"
+	if o.StorageClass != "" {
+		bad("storage_class", none)
+	}
+	if o.ACL != "" {
+		bad("acl", none)
+	}
+	if o.RequestPayer {
+		bad("request_payer", none)
+	}
+	if o.Role.UserCredentials {
+		bad("user_credentials", none+": its sessions cannot be held to a prefix")
+	}
+}
+
+// aws reports whether the bucket is Amazon's own.
+func (o Options) aws() bool {
+	if o.Endpoint == "" {
+		return true
+	}
+	u, err := url.Parse(o.Endpoint)
+	return err == nil && (strings.HasSuffix(u.Hostname(), ".amazonaws.com") || strings.HasSuffix(u.Hostname(), ".amazonaws.com.cn"))
+}
+
+// directory reports whether the bucket is one of S3 Express One Zone. Its name says so.
+func (o Options) directory() bool { return o.aws() && strings.HasSuffix(o.Bucket, "--x-s3") }
 
 func validEndpoint(endpoint string) bool {
 	u, err := url.Parse(endpoint)

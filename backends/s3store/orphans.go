@@ -72,7 +72,7 @@ func (u *upload) tryBegin(ctx context.Context, in *s3.CreateMultipartUploadInput
 	defer u.driver.own.release(u.key)
 	own.creating.RLock()
 	defer own.creating.RUnlock()
-	answered, cancel := lasting(ctx)
+	answered, cancel := backends.Outliving(ctx, answerGrace)
 	defer cancel()
 	begun := time.Now()
 	out, err := u.driver.client.CreateMultipartUpload(answered, in, once)
@@ -90,7 +90,8 @@ func (u *upload) tryBegin(ctx context.Context, in *s3.CreateMultipartUploadInput
 // sent reports whether a request that failed may have reached the store.
 func sent(err error) bool {
 	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Op == "dial" {
+	var role *roleError
+	if errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &role) {
 		return false
 	}
 	var cancelled *smithy.CanceledError // the SDK's word for all that a context has ended
@@ -125,7 +126,7 @@ func (u *upload) orphans(ctx context.Context, options ...func(*s3.Options)) ([]s
 	defer own.creating.Unlock()
 
 	var orphans []string
-	in := &s3.ListMultipartUploadsInput{Bucket: d.bucket(), Prefix: &u.key, EncodingType: types.EncodingTypeUrl}
+	in := &s3.ListMultipartUploadsInput{Bucket: d.bucket(), Prefix: aws.String(d.listablePrefix(u.key)), EncodingType: types.EncodingTypeUrl}
 	for {
 		out, err := d.client.ListMultipartUploads(ctx, in, options...)
 		if err != nil {
@@ -138,6 +139,9 @@ func (u *upload) orphans(ctx context.Context, options ...func(*s3.Options)) ([]s
 		for _, found := range out.Uploads {
 			key, err := url.QueryUnescape(aws.ToString(found.Key))
 			if err != nil || key != u.key {
+				if d.traits.directory {
+					continue
+				}
 				return orphans, nil // the key itself is the first that begins with it
 			}
 			id := aws.ToString(found.UploadId)
@@ -149,6 +153,9 @@ func (u *upload) orphans(ctx context.Context, options ...func(*s3.Options)) ([]s
 			return orphans, nil
 		}
 		in.KeyMarker, in.UploadIdMarker = &u.key, out.NextUploadIdMarker
+		if d.traits.directory {
+			in.KeyMarker, in.UploadIdMarker = out.NextKeyMarker, nil // no key there, but a token
+		}
 	}
 }
 

@@ -24,6 +24,8 @@ import (
 type proxy struct {
 	*httptest.Server
 	opts Options // of a driver behind it
+	// serve stands between the faults and the store; it forwards by default.
+	serve func(w http.ResponseWriter, r *http.Request, forward http.Handler)
 
 	mu       sync.Mutex
 	requests []request
@@ -50,8 +52,15 @@ const impatience = 300 * time.Millisecond
 // newProxy returns a proxy and a driver of a new bucket behind it.
 func newProxy(t *testing.T) (*proxy, *Driver) {
 	t.Helper()
+	p := startProxy(t)
+	return p, p.open(t, func(*Options, *tuning) {})
+}
+
+func startProxy(t *testing.T) *proxy {
+	t.Helper()
 	server := minio.Shared(t)
 	p := &proxy{opts: optionsFor(server, server.Bucket(t))}
+	p.serve = func(w http.ResponseWriter, r *http.Request, forward http.Handler) { forward.ServeHTTP(w, r) }
 	target, err := url.Parse(server.Endpoint)
 	require.NoError(t, err)
 	forward := &httputil.ReverseProxy{
@@ -66,12 +75,12 @@ func newProxy(t *testing.T) (*proxy, *Driver) {
 		body := &countingBody{ReadCloser: r.Body}
 		r.Body = body
 		line, do := p.note(r)
-		do(w, r, forward)
+		do(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, forward) }))
 		p.noteSize(line, body.count.Load())
 	}))
 	t.Cleanup(p.Close)
 	p.opts.Endpoint = p.URL
-	return p, p.open(t, func(*Options, *tuning) {})
+	return p
 }
 
 // open returns another driver behind the proxy.

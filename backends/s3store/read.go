@@ -57,16 +57,21 @@ func byteRange(first, off, n int64) *string {
 }
 
 func (d *Driver) get(ctx context.Context, key, version string, byteRange *string) (*s3.GetObjectOutput, error) {
-	return d.client.GetObject(ctx, &s3.GetObjectInput{Bucket: d.bucket(), Key: &key, IfMatch: pinned(version), Range: byteRange})
+	out, err := d.client.GetObject(ctx, &s3.GetObjectInput{Bucket: d.bucket(), Key: &key, IfMatch: pinned(version), Range: byteRange})
+	if err != nil {
+		return nil, d.orAbsent(ctx, key, err)
+	}
+	return out, nil
 }
 
 // readInfo describes the whole object of which out is a part.
 func readInfo(key string, out *s3.GetObjectOutput) (backends.Info, error) {
 	info := backends.Info{
-		Key:     key,
-		Size:    aws.ToInt64(out.ContentLength),
-		ModTime: modTime(out.Metadata, out.LastModified),
-		Version: version(out.ETag),
+		Key:      key,
+		Size:     aws.ToInt64(out.ContentLength),
+		ModTime:  modTime(out.Metadata, out.LastModified),
+		Version:  version(out.ETag),
+		Metadata: others(out.Metadata),
 	}
 	if out.ContentRange != nil { // "bytes 0-9/100"
 		_, total, _ := strings.Cut(*out.ContentRange, "/")

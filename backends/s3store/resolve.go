@@ -2,10 +2,12 @@ package s3store
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/tidegate/tidegate/backends"
 )
@@ -23,16 +25,6 @@ const (
 	resolveTimeout = 10 * time.Second
 	cleanupTimeout = 10 * time.Second
 )
-
-// lasting returns a context that ends answerGrace after ctx does.
-func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(answerGrace, cancel) })
-	return longer, func() {
-		stop()
-		cancel()
-	}
-}
 
 // landed looks whether the write of token made the object at key, although it failed with err.
 func (d *Driver) landed(ctx context.Context, key, token string, err error) (backends.Info, bool) {
@@ -80,18 +72,24 @@ func (d *Driver) copied(ctx context.Context, dst string, src backends.Info, err 
 	return d.landed(ctx, dst, head.Metadata[metaToken], err)
 }
 
-// deleted looks whether key is gone, although its deletion failed with err.
-func (d *Driver) deleted(ctx context.Context, key string, err error) bool {
-	if !unanswered(err) {
-		return false
+// head asks for the object at key, of a version or ("") any.
+func (d *Driver) head(ctx context.Context, key, version string, options ...func(*s3.Options)) (*s3.HeadObjectOutput, error) {
+	out, err := d.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: d.bucket(), Key: &key, IfMatch: pinned(version)}, options...)
+	if err != nil {
+		return nil, d.orAbsent(ctx, key, err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolveTimeout)
-	defer cancel()
-	_, err = d.head(ctx, key, "")
-	return kindOf(err) == backends.ErrNotExist
+	return out, nil
 }
 
-// head asks for the object at key, of a version or ("") any.
-func (d *Driver) head(ctx context.Context, key, version string) (*s3.HeadObjectOutput, error) {
-	return d.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: d.bucket(), Key: &key, IfMatch: pinned(version)})
+// orAbsent returns err, or that there is no object at key. AWS says 403 of what is absent to
+// those who may not list the bucket, and counts those who may list their prefixes among them.
+func (d *Driver) orAbsent(ctx context.Context, key string, err error) error {
+	if d.prefixes == nil || kindOf(err) != backends.ErrPermission {
+		return err
+	}
+	page, listErr := d.ListPage(ctx, backends.ListOptions{Prefix: key, Recursive: true, Max: 1})
+	if listErr != nil || len(page.Entries) > 0 && page.Entries[0].Key == key {
+		return err
+	}
+	return fmt.Errorf("%w: %w", &types.NotFound{}, err)
 }

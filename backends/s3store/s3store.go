@@ -45,13 +45,22 @@ const (
 	maxPage = 1000
 )
 
-// Driver is one bucket. It is made by New and holds one client and its connections, which all
-// sessions share.
+// Driver is one bucket, as one user. It is made by New, or by Scope from another, with which it
+// then shares the connections; all sessions share it.
 type Driver struct {
-	opts   Options
-	client *s3.Client
-	pools  pools
-	own    ownUploads
+	opts       Options
+	traits     traits
+	connection *connection
+	client     *s3.Client
+	own        *ownUploads
+	scopes     *scopes
+	prefixes   []string // of the Scope it was made for; nil for the whole bucket
+}
+
+// traits is what is known of the store, and not asked for.
+type traits struct {
+	aws       bool // Amazon's own: any key, the largest objects, conditions on copies too
+	directory bool // a bucket of S3 Express One Zone (directory.go)
 }
 
 var _ backends.Driver = (*Driver)(nil)
@@ -66,48 +75,56 @@ func newDriver(ctx context.Context, opts Options, tune tuning) (*Driver, error) 
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	client, pools, err := connect(ctx, opts, tune)
+	conn, err := connect(ctx, opts, tune)
 	if err != nil {
 		return nil, err
 	}
+	as := conn.cfg.Credentials
+	if opts.Role.ARN != "" {
+		as = conn.assume(opts.Role, opts.Role.sessionName(), "")
+	}
+	client := conn.client(as)
 	found := client.Options() // where opts left it to the SDK's configuration
 	opts.Region, opts.Endpoint = found.Region, aws.ToString(found.BaseEndpoint)
-	return &Driver{opts: opts, client: client, pools: pools}, nil
+	return &Driver{
+		opts:       opts,
+		traits:     traits{aws: opts.aws(), directory: opts.directory()},
+		connection: conn,
+		client:     client,
+		own:        &ownUploads{},
+		scopes:     &scopes{},
+	}, nil
 }
 
 // Describe implements backends.Driver.
 func (d *Driver) Describe() (backends.Caps, backends.Limits) {
+	caps := backends.CapParallelParts | backends.CapResume | backends.CapBase | backends.CapBasePart | backends.CapCopy |
+		backends.CapIfAbsent | backends.CapIfVersion | backends.CapMetadata
+	if d.traits.directory {
+		caps |= backends.CapMove
+	} else {
+		caps |= backends.CapTags | backends.CapStorageClass
+	}
 	largest := int64(maxObjectElsewhere)
-	if d.opts.Endpoint == "" {
+	if d.traits.aws {
 		largest = maxObject
 	}
-	return backends.CapParallelParts | backends.CapResume | backends.CapBase | backends.CapBasePart | backends.CapCopy |
-			backends.CapIfAbsent | backends.CapIfVersion,
-		backends.Limits{
-			MaxObject:   largest,
-			MaxPut:      maxSingle,
-			MinPart:     minPart,
-			MaxPart:     maxSingle,
-			MaxParts:    maxNumber - maxBasePieces,
-			MinBase:     minPart,
-			MaxKey:      maxKey,
-			DeleteBatch: maxPage,
-			Checksum:    d.checksum(),
-		}
-}
-
-// CheckKey implements backends.Driver.
-func (d *Driver) CheckKey(key string) error { return backends.CheckKey(key, maxKey, 0) }
-
-// Move implements backends.Driver. S3 has no rename: the RenameObject of directory buckets is
-// elsewhere either refused or, on MinIO, answered 200 with an empty object.
-func (d *Driver) Move(_ context.Context, dst string, _ backends.Info, _ backends.WriteOptions) (backends.Info, error) {
-	return backends.Info{}, backends.NewError("move", dst, backends.ErrUnsupported, nil)
+	return caps, backends.Limits{
+		MaxObject:   largest,
+		MaxPut:      maxSingle,
+		MinPart:     minPart,
+		MaxPart:     maxSingle,
+		MaxParts:    maxNumber - maxBasePieces,
+		MinBase:     minPart,
+		MaxKey:      maxKey,
+		DeleteBatch: maxPage,
+		Checksum:    d.checksum(),
+	}
 }
 
 // Close implements backends.Driver.
 func (d *Driver) Close() error {
-	d.pools.close()
+	d.connection.pools.close()
 	return nil
 }
 
@@ -123,4 +140,12 @@ func (d *Driver) admit(ctx context.Context, op, key string) error {
 		return backends.NewError(op, key, backends.ErrInvalid, errLongKey)
 	}
 	return nil
+}
+
+// admitWrite is admit for what makes an object. Only StartUpload takes a Base.
+func (d *Driver) admitWrite(ctx context.Context, op, key string, opts backends.WriteOptions) error {
+	if opts.Base != nil || d.traits.directory && (len(opts.Tags) > 0 || opts.StorageClass != "") {
+		return backends.NewError(op, key, backends.ErrUnsupported, nil)
+	}
+	return d.admit(ctx, op, key)
 }

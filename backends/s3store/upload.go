@@ -42,7 +42,9 @@ var _ backends.Upload = (*upload)(nil)
 // StartUpload implements backends.Driver.
 func (d *Driver) StartUpload(ctx context.Context, key string, opts backends.WriteOptions) (backends.Upload, error) {
 	const op = "start upload"
-	if err := d.admit(ctx, op, key); err != nil {
+	whole := opts
+	whole.Base = nil
+	if err := d.admitWrite(ctx, op, key, whole); err != nil {
 		return nil, err
 	}
 	if opts.Base != nil {
@@ -50,7 +52,13 @@ func (d *Driver) StartUpload(ctx context.Context, key string, opts backends.Writ
 			return nil, backends.NewError(op, key, backends.KindOf(err), err)
 		}
 	}
-	u, err := d.create(ctx, op, key, opts, &s3.CreateMultipartUploadInput{}, d.declares() && opts.Base == nil)
+	u := &upload{driver: d, key: key, opts: opts, token: newToken(), declared: d.declares() && opts.Base == nil}
+	err := u.create(ctx, op, &s3.CreateMultipartUploadInput{
+		ContentType:  optional(opts.ContentType),
+		StorageClass: types.StorageClass(opts.StorageClass),
+		Metadata:     metadata(opts, u.token),
+		Tagging:      tagging(opts.Tags),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -77,15 +85,10 @@ func checkBase(key string, opts backends.WriteOptions) error {
 	return nil
 }
 
-// create begins an upload. in holds what the object shall have beside opts.
-func (d *Driver) create(ctx context.Context, op, key string, opts backends.WriteOptions, in *s3.CreateMultipartUploadInput, declared bool) (*upload, error) {
-	u := &upload{driver: d, key: key, opts: opts, token: newToken(), declared: declared}
-	in.Bucket, in.Key = d.bucket(), &key
-	in.Metadata = merged(in.Metadata, metadata(opts, u.token))
-	if opts.ContentType != "" {
-		in.ContentType = &opts.ContentType
-	}
-	if declared {
+// create begins the upload. in holds what the object shall have beside its bytes.
+func (u *upload) create(ctx context.Context, op string, in *s3.CreateMultipartUploadInput) error {
+	in.Bucket, in.Key = u.driver.bucket(), &u.key
+	if u.declared {
 		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
 	}
 	err := u.begin(ctx, in)
@@ -93,9 +96,9 @@ func (d *Driver) create(ctx context.Context, op, key string, opts backends.Write
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, u.giveUp(ctx, d.fail(op, key, err))
+		return u.giveUp(ctx, u.driver.fail(op, u.key, err))
 	}
-	return u, nil
+	return nil
 }
 
 // giveUp aborts an upload that has failed with err, and returns err. A store that is away is not
