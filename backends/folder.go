@@ -3,10 +3,11 @@ package backends
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // StatFolder tells whether there is a folder: a marker of it, or anything below it. It is one
-// request. Only Key, with a "/" at its end, IsPrefix and, if known, ModTime are set.
+// request, and on an object store a second one, for a Hadoop marker, where the first finds nothing. Only Key, with a "/" at its end, IsPrefix and, if known, ModTime are set.
 func (s *Store) StatFolder(ctx context.Context, folder string) (Info, error) {
 	marker, err := s.folderMarker("stat folder", folder)
 	if err != nil || marker == "" {
@@ -24,7 +25,8 @@ func (s *Store) StatFolder(ctx context.Context, folder string) (Info, error) {
 		return Info{}, err
 	}
 	if len(entries) == 0 {
-		return Info{}, NewError("stat folder", folder, ErrNotExist, nil)
+		err := s.checkHadoopFolder(ctx, marker)
+		return Info{Key: marker, IsPrefix: true}, err
 	}
 	info := Info{Key: marker, IsPrefix: true}
 	if entries[0].Key == marker {
@@ -64,7 +66,7 @@ func (s *Store) MakeFolder(ctx context.Context, folder string) error {
 }
 
 // RemoveFolder removes an empty folder: ErrNotEmpty if anything is below it, ErrNotExist if it
-// is not there. It takes two requests. On an object store the folder around it, if it has no
+// is not there. It takes two requests, and one more where a Hadoop marker is all there is. On an object store the folder around it, if it has no
 // marker and nothing else in it, is then gone too.
 func (s *Store) RemoveFolder(ctx context.Context, folder string) error {
 	marker, err := s.folderMarker("remove folder", folder)
@@ -78,11 +80,22 @@ func (s *Store) RemoveFolder(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	if len(entries) == 0 {
-		return NewError("remove folder", folder, ErrNotExist, nil)
-	}
-	if len(entries) > 1 || entries[0].Key != marker {
+	if len(entries) > 1 || len(entries) == 1 && entries[0].Key != marker {
 		return NewError("remove folder", folder, ErrNotEmpty, nil)
 	}
-	return s.deleteAll(ctx, []Target{{Key: marker}})
+	if len(entries) == 0 {
+		if err := s.checkHadoopFolder(ctx, marker); err != nil {
+			return err
+		}
+	}
+	targets := Targets(marker)
+	if !s.caps.Has(CapFolders) {
+		targets = Targets(marker, hadoopMarker(marker))
+	}
+	for batch := range slices.Chunk(targets, s.limits.DeleteBatch) {
+		if err := AbsentIsDeleted(s.driver.Delete(ctx, batch)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

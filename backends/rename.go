@@ -33,11 +33,7 @@ func (s *Store) Rename(ctx context.Context, src Info, dst string, opts RenameOpt
 		if err := s.copy(ctx, src, dst, opts.IfAbsent); err != nil {
 			return err
 		}
-		// Another's object, written there since, is not ours to delete; the rename came before it.
-		if err := s.deleteAll(ctx, []Target{s.target(src)}); !errors.Is(err, ErrChanged) {
-			return err
-		}
-		return nil
+		return s.deleteAll(ctx, []Target{s.target(src)})
 	}
 	write, err := s.conditional(ctx, dst, conditions{ifAbsent: opts.IfAbsent})
 	if err != nil {
@@ -59,14 +55,6 @@ func newType(from, to string) string {
 
 // contentType guesses by the name; "" for unknown.
 func contentType(key string) string { return mime.TypeByExtension(path.Ext(key)) }
-
-// target names exactly the object that info describes, where the store can.
-func (s *Store) target(info Info) Target {
-	if s.caps.Has(CapIfVersion) {
-		return Target{Key: info.Key, Version: info.Version}
-	}
-	return Target{Key: info.Key}
-}
 
 // copy makes dst a copy of exactly src: inside the store, or through the upload engine where
 // that is not possible.
