@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -94,5 +95,24 @@ func BenchmarkDownload(b *testing.B) {
 		_, err = r.WriteTo(io.Discard)
 		require.NoError(b, err)
 		require.NoError(b, r.Close())
+	}
+}
+
+// Of a store 30 ms away, whose streams carry 50 MB/s each, to a client that is faster.
+func BenchmarkDownloadFromAfar(b *testing.B) {
+	for _, streams := range []int{1, 4} {
+		b.Run(fmt.Sprintf("%d at the most", streams), func(b *testing.B) {
+			d := &far{Driver: memstore.New(memstore.Options{}), size: 256 << 20, latency: 30 * time.Millisecond, speed: 50e6}
+			s := backends.NewStore("far", d, backends.StoreOptions{ParallelReads: streams})
+			b.SetBytes(d.size)
+			for b.Loop() {
+				r, err := s.Open(b.Context(), "a", 0)
+				require.NoError(b, err)
+				_, err = r.WriteTo(io.Discard)
+				require.NoError(b, err)
+				require.NoError(b, r.Close())
+			}
+			b.ReportMetric(float64(len(d.asked()))/float64(b.N), "requests/op")
+		})
 	}
 }

@@ -37,11 +37,10 @@ func (s *Store) ReadPieces(bytes int64) { s.piece = bytes }
 // returned function is called.
 func (m *Memory) Occupy(t *testing.T) (release func()) {
 	t.Helper()
-	held := make([]holding, quarters)
-	for q := range held {
-		require.True(t, m.take(&held[q], quarter(q), m.largest))
+	var held, waiting holding
+	for q := range quarters {
+		require.True(t, m.take(&held, q, m.largest))
 	}
-	var waiting holding
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
@@ -52,9 +51,17 @@ func (m *Memory) Occupy(t *testing.T) (release func()) {
 	return func() {
 		cancel()
 		<-done
-		for q := range held {
-			m.release(&held[q])
-		}
+		m.release(&held)
 		m.release(&waiting)
 	}
+}
+
+// TakeShared takes the quarter that all parts share, so that uploads have only their turns.
+func (m *Memory) TakeShared(t *testing.T) (release func()) {
+	t.Helper()
+	var held holding
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	require.True(t, m.take(&held, common, m.largest))
+	return func() { m.release(&held) }
 }

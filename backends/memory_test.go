@@ -273,6 +273,42 @@ func TestGivingUpWhileBeingServedLosesNothing(t *testing.T) {
 	}
 }
 
+func TestDownloadsReadAheadIntoHalfOfTheSharedQuarter(t *testing.T) {
+	m := tiny()
+	var one, other holding
+	require.True(t, m.ahead(&one, chunkSize))
+	require.False(t, m.ahead(&other, 2*chunkSize), "all or nothing")
+	require.True(t, m.ahead(&other, chunkSize))
+	require.False(t, m.ahead(&other, 1))
+	m.release(&one)
+	part := m.taker(t, 4, fast).mustTake(3) // of those that downloads left
+	require.Equal(t, int64(3*chunkSize), part.held.parts[common])
+	require.False(t, m.ahead(&one, chunkSize), "uploads may have all that is free")
+	m.release(&other)
+	require.True(t, m.ahead(&one, chunkSize))
+	m.release(&one)
+	m.releaseAll(t, part)
+}
+
+func TestDownloadsTakeNothingWhileAnUploadWaits(t *testing.T) {
+	for _, pace := range []pace{fast, slow} {
+		synctest.Test(t, func(t *testing.T) {
+			m := tiny()
+			most, rest := m.taker(t, 3, fast).mustTake(3), m.taker(t, 1, fast).mustTake(1)
+			ofSlow, ofFast := m.taker(t, 4, slow).mustTake(4), m.taker(t, 4, fast).mustTake(4)
+			waiting := m.taker(t, 4, pace)
+			turn := waiting.waits(t.Context())
+			m.release(&rest.held)
+			requireWaiting(t, turn)
+			var ahead holding
+			require.False(t, m.ahead(&ahead, chunkSize), "the chunk that is free is the upload's")
+			m.release(&most.held)
+			requireServed(t, turn)
+			m.releaseAll(t, ofSlow, ofFast, waiting)
+		})
+	}
+}
+
 func TestNewMemoryIsAtLeastWhatAPartNeeds(t *testing.T) {
 	m := NewMemory(1)
 	require.GreaterOrEqual(t, m.largest, int64(defaultPartSize))

@@ -96,3 +96,36 @@ func TestPartsSentEarlyCostNoReach(t *testing.T) {
 		require.GreaterOrEqual(t, off, p.reach)
 	}
 }
+
+// Objects grow to 100 GiB, or as far as they can, with parts that are sent early at the
+// beginning, in the middle, now and then, or never.
+func TestEveryPlanIsLegal(t *testing.T) {
+	for name, limits := range map[string]Limits{
+		"S3":     {MaxObject: 50_000 * gib, MaxPut: 5 * gib, MinPart: 5 * mib, MaxPart: 5 * gib, MaxParts: 10_000 - 1024},
+		"Google": {MaxObject: 5 * tib, MaxPut: 5 * tib, MinPart: 1, MaxPart: 5 * tib, MaxParts: math.MaxInt32},
+		"Azure":  {MaxObject: 50_000 * 4000 * mib, MaxPut: 5000 * mib, MinPart: 1, MaxPart: 4000 * mib, MaxParts: 50_000},
+	} {
+		for _, budget := range []int64{MinMemory, 64 * mib, 256 * mib, gib} {
+			p := newPartPlan(limits, defaultPartSize, NewMemory(budget).largest)
+			for early, from := range map[string]func(n int) bool{
+				"never":    func(int) bool { return false },
+				"first":    func(int) bool { return true },
+				"later":    func(n int) bool { return n > 5000 },
+				"at times": func(n int) bool { return n%7 == 0 },
+			} {
+				spare, parts, goal := p.spare, 0, min(100*gib, p.reach)
+				for off := int64(0); off < goal; parts++ {
+					size := p.size(off)
+					if spare > 0 && from(parts) {
+						size = p.enough(size)
+						spare--
+					}
+					require.GreaterOrEqual(t, size, limits.MinPart)
+					require.LessOrEqual(t, size, min(limits.MaxPart, budget/4))
+					off += size
+				}
+				require.LessOrEqual(t, parts, limits.MaxParts, "%s, %d MiB, early: %s", name, budget/mib, early)
+			}
+		}
+	}
+}

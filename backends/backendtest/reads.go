@@ -2,11 +2,14 @@ package backendtest
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tidegate/tidegate/backends"
 )
@@ -99,6 +102,28 @@ var readCases = []testCase{
 		if err == nil {
 			require.Len(t, got, size)
 		}
+	}},
+	{"PinnedRangesAtOnce", 0, func(t *testing.T, f *fixture) {
+		const ranges, size = 8, 100_000
+		data := noise(1, ranges*size)
+		info := f.put(t, "a", data)
+		var got [ranges][]byte
+		var group errgroup.Group
+		for i := range ranges {
+			group.Go(func() error {
+				body, now, err := f.ReadRange(t.Context(), "a", info.Version, int64(i)*size, size)
+				if err != nil {
+					return err
+				}
+				got[i], err = io.ReadAll(body)
+				if now.Version != info.Version || now.Size != info.Size {
+					err = fmt.Errorf("the object is %+v, a range is of %+v", info, now)
+				}
+				return errors.Join(err, body.Close())
+			})
+		}
+		require.NoError(t, group.Wait())
+		requireBytes(t, data, slices.Concat(got[:]...))
 	}},
 	{"BodyClosedEarly", 0, func(t *testing.T, f *fixture) {
 		f.put(t, "a", noise(1, 1<<20))
