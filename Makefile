@@ -71,6 +71,7 @@ tools: tools-test tools-lint ## Get the tools of the tests and checks into .tool
 tools-test:
 	@GO='$(GO)' .ci/get-tool minio github.com/minio/minio '$(MINIO_VERSION)'
 	@GO='$(GO)' .ci/get-tool fake-gcs-server github.com/fsouza/fake-gcs-server '$(FAKE_GCS_VERSION)'
+	@.ci/get-azurite
 	@.ci/get-clients $(TEST_CLIENTS)
 
 # Only where compose-test cannot pull MinIO's image.

@@ -30,6 +30,14 @@ type Harness struct {
 	// FileHidesFolder says that a file "a" hides from listings what is below "a/" until it is
 	// deleted, though all of it can be read by name: MinIO does this.
 	FileHidesFolder bool
+
+	// OneUpload says that of several uploads to one key one can be committed, and whatever is
+	// written there ends them: Azure does this.
+	OneUpload bool
+
+	// UTF16Order says that characters beyond U+FFFF are listed before those from U+E000 on, as UTF-16
+	// has them: Azurite does this.
+	UTF16Order bool
 }
 
 // Run tests the driver and the Store over it. newHarness is called once for each case.

@@ -94,6 +94,9 @@ func listInOrder(t *testing.T, f *fixture) {
 	files := []string{
 		"a-b", "a.b", "a/-", "a/b", "a/b-", "a/c/d", "a0", "a0/b", "aa", "b/c/d/e", "c\u007f", "z/\uff5e", "z/😀", "é",
 	}
+	if f.UTF16Order {
+		files = slices.DeleteFunc(files, func(key string) bool { return key == "z/\uff5e" })
+	}
 	if f.OneName || f.FileHidesFolder {
 		files = slices.DeleteFunc(files, func(key string) bool { return key == "a0" })
 	} else {

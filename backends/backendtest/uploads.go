@@ -177,6 +177,13 @@ var uploadCases = []testCase{
 		tail2, tail1 := f.putPart(t, u2, 2, []byte("two")), f.putPart(t, u1, 2, []byte("one"))
 		f.commit(t, u2, "a", slices.Concat(two, []byte("two")), p2, tail2)
 		f.requireObject(t, "a", slices.Concat(two, []byte("two")))
+		if f.OneUpload {
+			_, err := u1.Commit(t.Context(), []backends.Part{p1, tail1}, f.whole(slices.Concat(one, []byte("one"))))
+			requireError(t, err, backends.ErrUploadGone)
+			f.abort(t, u1)
+			f.requireObject(t, "a", slices.Concat(two, []byte("two")))
+			return
+		}
 		f.commit(t, u1, "a", slices.Concat(one, []byte("one")), p1, tail1)
 		f.requireObject(t, "a", slices.Concat(one, []byte("one")))
 	}},

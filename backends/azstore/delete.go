@@ -1,0 +1,86 @@
+package azstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidegate/tidegate/backends"
+)
+
+// parallelDeletes of one Delete are under way at once.
+const parallelDeletes = 16
+
+// Delete implements backends.Driver. Each target is a request of its own: Azure's batches are counted
+// and throttled like what is in them, and take no SAS of a container that does not allow them.
+func (d *Driver) Delete(ctx context.Context, targets []backends.Target) error {
+	const op = "delete"
+	if err := d.admit(ctx, op, ""); err != nil {
+		return err
+	}
+	if len(targets) > maxDelete {
+		return backends.NewError(op, "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(targets)))
+	}
+	errs := make([]error, len(targets))
+	var group errgroup.Group
+	group.SetLimit(parallelDeletes)
+	if d.opts.Hierarchical {
+		group.SetLimit(1) // what is in a folder comes before it
+	}
+	for i, target := range targets {
+		group.Go(func() error {
+			errs[i] = d.deleteOne(ctx, op, target)
+			return nil
+		})
+	}
+	_ = group.Wait() // all errors are in errs
+	return errors.Join(errs...)
+}
+
+func (d *Driver) deleteOne(ctx context.Context, op string, target backends.Target) error {
+	key := target.Key
+	if err := d.admit(ctx, op, key); err != nil {
+		return err
+	}
+	if !strings.HasSuffix(key, "/") {
+		return d.deleteBlob(ctx, op, key, key, target.Version)
+	}
+	return d.deleteMarker(ctx, op, target)
+}
+
+// deleteMarker removes what marks a folder: a blob "dir/", or a blob "dir" that says so, or both.
+func (d *Driver) deleteMarker(ctx context.Context, op string, target backends.Target) error {
+	key, name := target.Key, strings.TrimSuffix(target.Key, "/")
+	other, err := d.head(ctx, name, "")
+	found := err == nil && isFolder(other.meta)
+	if d.opts.Hierarchical {
+		err = backends.NewError(op, key, backends.ErrNotExist, nil)
+	} else {
+		err = d.deleteBlob(ctx, op, key, key, target.Version)
+	}
+	if !found || err != nil && !errors.Is(err, backends.ErrNotExist) {
+		return err
+	}
+	pinned := version(other.ETag) // what has become a file since stays
+	if err != nil && target.Version != "" {
+		pinned = target.Version
+	}
+	return d.deleteBlob(ctx, op, key, name, pinned)
+}
+
+// deleteBlob removes a blob and its snapshots, which nobody could reach without it.
+func (d *Driver) deleteBlob(ctx context.Context, op, key, name, version string) error {
+	_, err := d.blob(name).Delete(ctx, &blob.DeleteOptions{
+		DeleteSnapshots:  to.Ptr(blob.DeleteSnapshotsOptionTypeInclude),
+		AccessConditions: exactly(version),
+	})
+	if err != nil && !d.deleted(ctx, name, err) {
+		return d.fail(op, key, d.absent(ctx, name, err))
+	}
+	return nil
+}
