@@ -34,7 +34,7 @@ func (d decoder) section(v reflect.Value, path string, tree any) {
 	for _, f := range fieldsOf(v.Type()) {
 		target, at, value := v.Field(f.index), join(path, f.key), in[f.key]
 		switch {
-		case f.only != "" && f.only != in["type"]:
+		case !f.belongsTo(in["type"]):
 			d.misplaced(f, path, in)
 		case f.isSection():
 			d.section(target, at, value)
@@ -61,11 +61,17 @@ func (d decoder) unknownKeys(path string, in map[string]any, keys []string) {
 	}
 }
 
+// belongsTo reports whether a store of this type has the key.
+func (f field) belongsTo(storeType any) bool {
+	text, _ := storeType.(string)
+	return len(f.only) == 0 || slices.Contains(f.only, text)
+}
+
 // misplaced refuses a key that belongs to another type of store.
 func (d decoder) misplaced(f field, path string, in map[string]any) {
 	for _, key := range []string{f.key, f.key + fileSuffix} {
 		if isGiven(in[key]) && !d.has(join(path, "type")) {
-			d.add(join(path, key), "expected only in a store of type %s", f.only)
+			d.add(join(path, key), "expected only in a store of type %s", strings.Join(f.only, ", "))
 		}
 	}
 }

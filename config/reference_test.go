@@ -76,20 +76,26 @@ func (r *reference) section(path, variable, about string, section reflect.Type) 
 		if f.isSecret() {
 			meaning += " `" + f.key + fileSuffix + "` names a file that holds it."
 		}
-		if f.only != "" {
-			meaning += " Type " + f.only + " only."
-		}
+		meaning += typesOf(f)
 		fmt.Fprintf(r, "| `%s`<br>`%s%s` | %s | %s | %s |\n",
 			f.key, variable, variableName(f.key), valueOf(f), defaultOf(f), meaning)
 	}
 	for _, f := range inner {
-		about := r.comments[section.Name()+"."+section.Field(f.index).Name]
+		about := r.comments[section.Name()+"."+section.Field(f.index).Name] + typesOf(f)
 		if f.isList() {
 			r.section(join(path, f.key)+"[]", variable+variableName(f.key)+"_0_", about+" It is a list.", f.typ.Elem())
 		} else {
 			r.section(join(path, f.key), variable+variableName(f.key)+"_", about, f.typ)
 		}
 	}
+}
+
+// typesOf says which types of store have the key.
+func typesOf(f field) string {
+	if len(f.only) == 0 {
+		return ""
+	}
+	return " Only for " + strings.Join(f.only, ", ") + "."
 }
 
 func valueOf(f field) string {

@@ -13,7 +13,7 @@ type field struct {
 	def      string   // the text of its default
 	min, max string   // texts of its bounds, inclusive; "" for none
 	oneOf    []string // the texts, or the list elements, that are allowed; nil for any
-	only     string   // the type of store that it belongs to; "" for all
+	only     []string // the types of store that it belongs to; nil for all
 	required bool
 }
 
@@ -30,7 +30,7 @@ func fieldsOf(section reflect.Type) []field {
 			min:      f.Tag.Get("min"),
 			max:      f.Tag.Get("max"),
 			oneOf:    strings.Fields(f.Tag.Get("oneof")),
-			only:     f.Tag.Get("only"),
+			only:     strings.Fields(f.Tag.Get("only")),
 			required: f.Tag.Get("required") == "true",
 		}
 	}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -39,49 +38,6 @@ func (c *Config) validateListeners(p *problems) {
 	}
 	if c.NeedsCertificate() && c.TLS.KeyFile == "" {
 		p.add("tls.key_file", "missing, expected the name of a file as a listener uses TLS")
-	}
-}
-
-func (c *Config) validateStores(p *problems) {
-	if len(c.Stores) == 0 {
-		p.add("stores", "missing, expected at least one")
-	}
-	var names []string
-	for i, s := range c.Stores {
-		at := element("stores", i)
-		if s.Name != "" && slices.Contains(names, s.Name) {
-			p.add(join(at, "name"), "got %q, which is the name of another store", s.Name)
-		}
-		names = append(names, s.Name)
-		switch s.Type {
-		case StoreS3:
-			s.validateS3(p, at)
-		case StoreLocal:
-			if s.Path == "" {
-				p.add(join(at, "path"), "missing, expected a directory")
-			}
-		}
-	}
-}
-
-// bucketName is wider than today's rules of AWS: us-east-1 and other vendors have older ones.
-var bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
-
-func (s *Store) validateS3(p *problems, at string) {
-	if s.Bucket == "" {
-		p.add(join(at, "bucket"), "missing, expected the name of a bucket")
-	} else if !bucketName.MatchString(s.Bucket) {
-		p.add(join(at, "bucket"), "got %q, expected the plain name of a bucket: 2 to 255 letters, digits, dots, - and _", s.Bucket)
-	}
-	access, secret := p.given(at, "access_key", s.AccessKey), p.given(at, "secret_key", s.SecretKey)
-	if access && !secret {
-		p.add(join(at, "secret_key"), "missing, expected as access_key is given")
-	}
-	if secret && !access {
-		p.add(join(at, "access_key"), "missing, expected as secret_key is given")
-	}
-	if s.SessionToken != "" && !access {
-		p.add(join(at, "access_key"), "missing, expected as session_token is given")
 	}
 }
 
@@ -123,6 +79,7 @@ func (c *Config) validateUser(p *problems, at string, u User) {
 		}
 		paths[m.Path] = true
 		c.validateTarget(p, mount, m.Store, m.Prefix)
+		c.validateKept(p, mount, u.Name, m)
 	}
 }
 
@@ -151,6 +108,7 @@ func (c *Config) validateAnonymous(p *problems) {
 		p.add("anonymous.permissions", "missing, expected at least one as anonymous.enabled is true")
 	}
 	c.validateTarget(p, "anonymous", a.Store, a.Prefix)
+	c.validateKept(p, "anonymous", "anonymous", a.Mount())
 }
 
 // validateTarget checks the store and the prefix of a mount.
@@ -169,8 +127,8 @@ func (c *Config) validateTarget(p *problems, at, store, folder string) {
 	}
 }
 
-// userVariable stands for the login name in a prefix.
-const userVariable = "{user}"
+// forUser puts the login name for the variable that stands for it.
+func forUser(template, user string) string { return strings.ReplaceAll(template, "{user}", user) }
 
 // statePrefix is the folder of a store that no user reaches; it holds what Tidegate keeps there.
 const statePrefix = ".tidegate"
@@ -180,7 +138,7 @@ func isFolder(prefix string) bool {
 	if prefix == "" {
 		return true
 	}
-	rest := strings.ReplaceAll(prefix, userVariable, "user")
+	rest := forUser(prefix, "user")
 	if strings.ContainsAny(rest, "{}") || hasControl(rest) {
 		return false
 	}

@@ -55,7 +55,7 @@ memory:`, `log.level: got "loud", expected one of debug, info, warn, error
 log.format: got "xml", expected one of text, json`},
 		{`memory:`, `limits: { sessions: 0 }
 memory:`, `limits.sessions: got "0", expected 1 to 1000000`},
-		{`type: s3`, `type: s4`, `stores[0].type: got "s4", expected one of s3, local`},
+		{`type: s3`, `type: s4`, `stores[0].type: got "s4", expected one of s3, gcs, azure, local`},
 		{`name: disk, type: local`, `name: lake, type: local`, `stores[1].name: got "lake", which is the name of another store
 anonymous.store: got "disk", which is no store, expected one of lake`},
 		{`bucket: drop, `, ``, `stores[0].bucket: missing, expected the name of a bucket`},
