@@ -99,7 +99,9 @@ func (r *Reader) readNext(p []byte) (n int, waited time.Duration, err error) {
 // kernel sends the bytes without showing them to us.
 func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	if r.ahead == nil {
-		return r.sendLocal(w)
+		if body, ok := r.plain.body.(io.WriterTo); ok {
+			return r.sendLocal(w, body)
+		}
 	}
 	var held holding
 	chunk := r.store.memory.first(&held)
@@ -124,9 +126,10 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-func (r *Reader) sendLocal(w io.Writer) (int64, error) {
-	n, err := r.plain.body.(io.WriterTo).WriteTo(w)
+func (r *Reader) sendLocal(w io.Writer, body io.WriterTo) (int64, error) {
+	n, err := body.WriteTo(w)
 	r.off += n
+	r.plain.off = r.off
 	if err == nil && r.off != r.end {
 		err = NewError("read", r.info.Key, ErrUnknown, io.ErrUnexpectedEOF)
 	}

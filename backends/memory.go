@@ -85,18 +85,17 @@ type waiter struct {
 
 // NewMemory returns a budget of so many bytes, at least MinMemory.
 //
-// It limits how large an object can become whose length nobody announced, and just so one that
-// was announced. A part is in memory as a whole until the store has it, because only then can
+// It also limits how large an object can become. A part is in memory as a whole until the store has it, because only then can
 // it be sent again when the store falters; and it is at the most a quarter of the budget, so that
 // each of two turns can hold one. Where the number of an object's parts is limited, so is
 // the object:
 //
-//	budget     S3        Azure      Google Cloud Storage
-//	32 MiB      69 GiB   386 GiB    5 TiB, all that it takes
-//	64 MiB     135 GiB   762 GiB    5 TiB
-//	256 MiB    519 GiB   2.8 TiB    5 TiB
-//	1 GiB      1.9 TiB    11 TiB    5 TiB
-//	4 GiB      7.3 TiB    43 TiB    5 TiB
+//	budget     S3         Azure      Google Cloud Storage
+//	32 MiB      69 GiB    309 GiB    773 GiB
+//	64 MiB     135 GiB    607 GiB    1.5 TiB
+//	256 MiB    519 GiB    2.3 TiB    5 TiB, all that it takes
+//	1 GiB      1.9 TiB    8.8 TiB    5 TiB
+//	4 GiB      7.4 TiB     34 TiB    5 TiB
 //
 // What goes beyond is ErrTooLarge: from Create if the size was announced, else from Write.
 func NewMemory(bytes int64) *Memory { return newMemory(max(bytes, MinMemory)) }

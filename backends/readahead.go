@@ -63,7 +63,8 @@ func (a *readAhead) read(p []byte) (n int, waited time.Duration, err error) {
 func (a *readAhead) adjust() {
 	r := a.reader
 	ended := a.endStream()
-	switch window := int64(max(a.width, watchedPieces)) * r.store.piece; {
+	window := int64(max(a.width, watchedPieces)) * r.store.piece
+	switch {
 	case a.watch.bytes < window:
 		if ended {
 			a.widen(a.width)
