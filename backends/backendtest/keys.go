@@ -116,7 +116,7 @@ func (f *fixture) holds(t *testing.T, keys []string) {
 func (f *fixture) holdsStored(t *testing.T, key string) {
 	t.Helper()
 	f.requireObject(t, key, []byte(key))
-	require.Contains(t, f.files(t, key), key)
+	require.Contains(t, f.list(t, backends.ListOptions{Prefix: key, Recursive: true}, nil), key)
 	require.Contains(t, f.list(t, backends.ListOptions{Prefix: key}, nil), key)
 }
 

@@ -1,0 +1,49 @@
+package gcsstore
+
+import (
+	"context"
+	"net/http"
+
+	"cloud.google.com/go/storage"
+	"google.golang.org/api/option"
+	rawstorage "google.golang.org/api/storage/v1"
+)
+
+// googleEndpoint is said and not left to the library, which would look into the environment.
+const googleEndpoint = "https://storage.googleapis.com"
+
+// connect makes the clients of the bucket, and the connections they share.
+func (d *Driver) connect(ctx context.Context) error {
+	d.transport = newTransport(d.tune)
+	if !d.opts.anonymous() {
+		d.transport.identity = &identity{opts: d.opts, client: &http.Client{Transport: d.transport.http, Timeout: d.tune.answerTimeout}}
+	}
+	endpoint := d.opts.Endpoint
+	if endpoint == "" {
+		endpoint = googleEndpoint
+	}
+	options := []option.ClientOption{
+		// Followed, a redirect would show the token to whom it leads to; there are none in this API.
+		option.WithHTTPClient(&http.Client{Transport: d.transport, CheckRedirect: noRedirect}),
+		option.WithEndpoint(endpoint + "/storage/v1/"),
+		option.WithoutAuthentication(), // the transport does it
+	}
+	// By XML an object comes with its metadata, by JSON without.
+	client, err := storage.NewClient(ctx, append(options, storage.WithXMLReads())...)
+	if err != nil {
+		return err
+	}
+	client.SetRetry(storage.WithPolicy(storage.RetryNever)) // retry.go does, for inserts too
+	d.bucket = client.Bucket(d.opts.Bucket)
+	if d.opts.UserProject != "" {
+		d.bucket = d.bucket.UserProject(d.opts.UserProject)
+	}
+	raw, err := rawstorage.NewService(ctx, options...)
+	if err != nil {
+		return err
+	}
+	d.composer = raw.Objects
+	return nil
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

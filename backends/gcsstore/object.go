@@ -1,0 +1,152 @@
+package gcsstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"cloud.google.com/go/storage"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidegate/tidegate/backends"
+)
+
+// defaultType is what the store calls bytes that nobody has said more of. The library would guess.
+const defaultType = "application/octet-stream"
+
+// Stat implements backends.Driver.
+func (d *Driver) Stat(ctx context.Context, key string) (backends.Info, error) {
+	const op = "stat"
+	if err := d.admit(ctx, op, key, backends.WriteOptions{}); err != nil {
+		return backends.Info{}, err
+	}
+	attrs, err := d.attrs(ctx, key, "")
+	if err != nil {
+		return backends.Info{}, d.fail(op, key, err)
+	}
+	return infoOf(attrs), nil
+}
+
+// attrs asks for the object at key, of a version or ("") any.
+func (d *Driver) attrs(ctx context.Context, key, version string) (attrs *storage.ObjectAttrs, err error) {
+	handle := pinned(d.object(key), version)
+	_, err = d.retry(ctx, func() error {
+		attrs, err = handle.Attrs(ctx)
+		return err
+	})
+	return attrs, err
+}
+
+// Put implements backends.Driver.
+func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts backends.WriteOptions) (backends.Info, error) {
+	const op = "put"
+	if err := d.admit(ctx, op, key, opts); err != nil {
+		return backends.Info{}, err
+	}
+	if opts.Base != nil {
+		return backends.Info{}, backends.NewError(op, key, backends.ErrUnsupported, nil)
+	}
+	token := newToken()
+	answered, cancel := lasting(ctx)
+	defer cancel()
+	attrs, doubt, err := d.insert(answered, under(d.object(key), opts), body, storage.ObjectAttrs{
+		Name:          key,
+		ContentType:   opts.ContentType,
+		Metadata:      signed(opts, token),
+		StorageClass:  d.class(opts),
+		PredefinedACL: d.opts.ACL,
+	})
+	if err != nil && doubt {
+		if landed := d.landed(ctx, key, token); landed != nil {
+			attrs, err = landed, nil
+		}
+	}
+	if err != nil {
+		return backends.Info{}, d.failWrite(op, key, opts, err)
+	}
+	return infoOf(attrs), nil
+}
+
+// class is the storage class of a write.
+func (d *Driver) class(opts backends.WriteOptions) string {
+	if opts.StorageClass != "" {
+		return opts.StorageClass
+	}
+	return d.opts.StorageClass
+}
+
+// insert writes an object in one request, and again where that may help.
+func (d *Driver) insert(ctx context.Context, handle *storage.ObjectHandle, body backends.Body, attrs storage.ObjectAttrs) (made *storage.ObjectAttrs, doubt bool, err error) {
+	if body.Sum>>32 != 0 {
+		return nil, false, errSum
+	}
+	if attrs.ContentType == "" {
+		attrs.ContentType = defaultType
+	}
+	attrs.KMSKeyName, attrs.CRC32C = d.opts.KMSKey, uint32(body.Sum)
+	doubt, err = d.retry(ctx, func() error {
+		made, err = insertOnce(ctx, handle, body, attrs)
+		return err
+	})
+	return made, doubt, err
+}
+
+// insertOnce reads body through a pipe, whose write end is here: nothing reads it any more once
+// the call has returned.
+func insertOnce(ctx context.Context, handle *storage.ObjectHandle, body backends.Body, attrs storage.ObjectAttrs) (*storage.ObjectAttrs, error) {
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	// Close publishes what was written so far, whatever has gone wrong. Only a context undoes it.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := handle.NewWriter(ctx)
+	w.ObjectAttrs, w.SendCRC32C = attrs, true
+	w.ChunkSize = 0 // all in one request, and no buffer
+	if _, err := io.Copy(w, body.ReadSeeker); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return w.Attrs(), nil
+}
+
+// Delete implements backends.Driver.
+func (d *Driver) Delete(ctx context.Context, targets []backends.Target) error {
+	const op = "delete"
+	if err := d.admit(ctx, op, "", backends.WriteOptions{}); err != nil {
+		return err
+	}
+	if len(targets) > deleteBatch {
+		return backends.NewError(op, "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(targets)))
+	}
+	return d.deleteAll(ctx, targets)
+}
+
+// deleteAll joins the errors of all targets.
+func (d *Driver) deleteAll(ctx context.Context, targets []backends.Target) error {
+	errs := make([]error, len(targets))
+	var group errgroup.Group
+	group.SetLimit(parallelDeletes)
+	for i, target := range targets {
+		group.Go(func() error {
+			errs[i] = d.deleteOne(ctx, target)
+			return nil
+		})
+	}
+	_ = group.Wait() // errs has more
+	return errors.Join(errs...)
+}
+
+func (d *Driver) deleteOne(ctx context.Context, target backends.Target) error {
+	handle := pinned(d.bucket.Object(target.Key), target.Version)
+	doubt, err := d.retry(ctx, func() error { return handle.Delete(ctx) })
+	switch {
+	case err == nil, doubt && statusOf(err) == http.StatusNotFound, unanswered(err) && d.deleted(ctx, target.Key):
+		return nil
+	}
+	return d.fail("delete", target.Key, err)
+}
