@@ -32,8 +32,9 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 		return backends.Info{}, err
 	}
 	asItIs := dst != src.Key && opts.IsZero()
+	held := conditional(opts) && !d.traits.aws // MinIO does not hold a CopyObject to its conditions
 	kept := attributesOf(src)
-	if kept == nil && (!asItIs || src.Version == "" || src.Size > maxSingle) {
+	if kept == nil && (!asItIs || src.Version == "" || src.Size > maxSingle) || held && src.Size == 0 {
 		head, err := d.head(ctx, src.Key, src.Version)
 		if err != nil {
 			return backends.Info{}, d.fail(op, src.Key, err)
@@ -42,7 +43,9 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 		kept = attributesOf(src)
 	}
 	switch {
-	case src.Size > maxSingle, conditional(opts) && !d.traits.aws:
+	case held && src.Size == 0:
+		return d.copyEmpty(ctx, op, dst, src, opts, kept)
+	case held || src.Size > maxSingle:
 		return d.copyInParts(ctx, op, dst, src, opts, kept)
 	case asItIs && (kept == nil || kept.metadata[metaModTime] != ""):
 		return d.copyAsItIs(ctx, op, dst, src, kept)
@@ -118,6 +121,30 @@ func (d *Driver) copyObject(ctx context.Context, dst string, src backends.Info, 
 	return info, nil
 }
 
+// copyEmpty writes dst anew, as src has just been found: there is nothing to take from it for an
+// upload, and MinIO begins none for a folder's marker.
+func (d *Driver) copyEmpty(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions, kept *attributes) (backends.Info, error) {
+	tags, err := d.tagging(ctx, src, kept, opts)
+	if err != nil {
+		return backends.Info{}, d.fail(op, src.Key, err)
+	}
+	token := newToken()
+	a := kept.changed(opts, token)
+	opts.ModTime = a.modTime
+	return d.put(ctx, op, backends.Body{ReadSeeker: bytes.NewReader(nil)}, opts, token, &s3.PutObjectInput{
+		Key:                &dst,
+		CacheControl:       a.cacheControl,
+		ContentDisposition: a.contentDisposition,
+		ContentEncoding:    a.contentEncoding,
+		ContentLanguage:    a.contentLanguage,
+		ContentType:        a.contentType,
+		Expires:            a.expires,
+		StorageClass:       d.copiedClass(a.class),
+		Metadata:           a.metadata,
+		Tagging:            tags,
+	})
+}
+
 // copyInParts copies as an upload whose parts are taken from the source: for more than one
 // CopyObject can hold, and for conditions, which MinIO ignores on a CopyObject but not on a
 // CompleteMultipartUpload.
@@ -144,27 +171,15 @@ func (d *Driver) copyInParts(ctx context.Context, op, dst string, src backends.I
 	if err != nil {
 		return backends.Info{}, err
 	}
-	info, err := u.fill(ctx, op, src)
+	err = u.take(ctx, op, src, pieces(src.Size, maxNumber))
+	if err != nil {
+		return backends.Info{}, u.giveUp(ctx, err)
+	}
+	info, err := u.Commit(ctx, nil, backends.CommitOptions{Size: src.Size})
 	if err != nil {
 		return backends.Info{}, u.giveUp(ctx, err)
 	}
 	return info, nil
-}
-
-// fill makes the upload a copy of src and publishes it.
-func (u *upload) fill(ctx context.Context, op string, src backends.Info) (backends.Info, error) {
-	var parts []backends.Part
-	if src.Size == 0 {
-		// Nothing to take, but an upload has a part at least.
-		part, err := u.PutPart(ctx, 1, backends.Body{ReadSeeker: bytes.NewReader(nil)})
-		if err != nil {
-			return backends.Info{}, err
-		}
-		parts = append(parts, part)
-	} else if err := u.take(ctx, op, src, pieces(src.Size, maxNumber)); err != nil {
-		return backends.Info{}, err
-	}
-	return u.Commit(ctx, parts, backends.CommitOptions{Size: src.Size})
 }
 
 // take makes spans of src the first parts of the upload, inside the store.

@@ -43,26 +43,28 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 	if err := d.admitWrite(ctx, op, key, opts); err != nil {
 		return backends.Info{}, err
 	}
+	token := newToken()
+	return d.put(ctx, op, body, opts, token, &s3.PutObjectInput{
+		Key:          &key,
+		ContentType:  optional(opts.ContentType),
+		StorageClass: types.StorageClass(opts.StorageClass),
+		Metadata:     metadata(opts, token),
+		Tagging:      tagging(opts.Tags),
+	})
+}
+
+// put is one PutObject. in says under which key, and with what beside its bytes.
+func (d *Driver) put(ctx context.Context, op string, body backends.Body, opts backends.WriteOptions, token string, in *s3.PutObjectInput) (backends.Info, error) {
+	key := *in.Key
 	crc, verify, err := d.verified(body, d.declares())
 	if err != nil {
 		return backends.Info{}, d.fail(op, key, err)
 	}
-	token := newToken()
+	in.Bucket, in.Body, in.ContentLength, in.ChecksumCRC64NVME = d.bucket(), body, &body.Size, crc
+	in.IfNoneMatch, in.IfMatch = absent(opts), pinned(opts.IfVersion)
 	answered, cancel := backends.Outliving(ctx, answerGrace)
 	defer cancel()
-	out, err := d.client.PutObject(answered, &s3.PutObjectInput{
-		Bucket:            d.bucket(),
-		Key:               &key,
-		Body:              body,
-		ContentLength:     &body.Size,
-		ContentType:       optional(opts.ContentType),
-		ChecksumCRC64NVME: crc,
-		IfNoneMatch:       absent(opts),
-		IfMatch:           pinned(opts.IfVersion),
-		Metadata:          metadata(opts, token),
-		StorageClass:      types.StorageClass(opts.StorageClass),
-		Tagging:           tagging(opts.Tags),
-	}, verify)
+	out, err := d.client.PutObject(answered, in, verify)
 	if err != nil {
 		if info, ok := d.landed(ctx, key, token, err); ok {
 			return info, nil

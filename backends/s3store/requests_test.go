@@ -77,9 +77,13 @@ func TestRequests(t *testing.T) {
 			return err
 		}, []string{"HEAD /small", "PUT /small"}},
 		{"copy if absent", func() error {
-			_, err := d.Copy(ctx, "copied", empty, backends.WriteOptions{IfAbsent: true})
+			_, err := d.Copy(ctx, "copied", small, backends.WriteOptions{IfAbsent: true})
 			return err
-		}, []string{"HEAD /empty", "POST /copied?uploads", "PUT /copied?partNumber=1&uploadId=U", "POST /copied?uploadId=U"}},
+		}, []string{"HEAD /small", "POST /copied?uploads", "PUT /copied?partNumber=1&uploadId=U", "POST /copied?uploadId=U"}},
+		{"copy of nothing if absent", func() error {
+			_, err := d.Copy(ctx, "nothing", empty, backends.WriteOptions{IfAbsent: true})
+			return err
+		}, []string{"HEAD /empty", "PUT /nothing"}},
 		{"delete one", func() error { return d.Delete(ctx, backends.Targets("copy")) }, []string{"DELETE /copy"}},
 		{"delete many", func() error { return d.Delete(ctx, backends.Targets("a", "b", "c")) }, []string{"POST ?delete"}},
 		{"delete what XML cannot name", func() error { return d.Delete(ctx, backends.Targets("a", "b\x01", "c")) }, []string{"DELETE /b\x01", "POST ?delete"}},
