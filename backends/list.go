@@ -46,14 +46,16 @@ func (s *Store) List(ctx context.Context, folder string) iter.Seq2[Info, error] 
 }
 
 // checkHadoopFolder returns ErrNotExist unless there is a Hadoop marker of folder, below which
-// there is nothing.
+// there is nothing. Who may not read markers is told of none.
 func (s *Store) checkHadoopFolder(ctx context.Context, folder string) error {
-	if s.caps.Has(CapFolders) {
-		return NewError("list", folder, ErrNotExist, nil)
+	absent := NewError("look for a marker", folder, ErrNotExist, nil)
+	key := hadoopMarker(folder)
+	if s.caps.Has(CapFolders) || s.driver.CheckKey(key) != nil {
+		return absent
 	}
-	info, err := s.driver.Stat(ctx, hadoopMarker(folder))
-	if err == nil && hadoopFolder(info) != folder {
-		return NewError("list", folder, ErrNotExist, nil)
+	info, err := s.driver.Stat(ctx, key)
+	if err == nil && hadoopFolder(info) != folder || errors.Is(err, ErrPermission) {
+		return absent
 	}
 	return err
 }

@@ -117,6 +117,30 @@ func TestListOfAFolderThatOnlyAHadoopMarkerTellsOf(t *testing.T) {
 	require.ErrorIs(t, err, backends.ErrUnavailable)
 }
 
+func TestListOfAFolderWhoseMarkerCannotBeAskedFor(t *testing.T) {
+	for name, d := range map[string]backends.Driver{
+		"denied":   unstatable{memstore.New(memstore.Options{}), backends.ErrPermission},
+		"too long": unstatable{memstore.New(memstore.Options{Limits: func(l *backends.Limits) { l.MaxKey = len("none/") }}), backends.ErrUnavailable},
+	} {
+		s := backends.NewStore("test", d, backends.StoreOptions{})
+		_, err := keys(t, s, "none")
+		require.ErrorIs(t, err, backends.ErrNotExist, name)
+	}
+	s := backends.NewStore("test", unstatable{memstore.New(memstore.Options{}), backends.ErrUnavailable}, backends.StoreOptions{})
+	_, err := keys(t, s, "none")
+	require.ErrorIs(t, err, backends.ErrUnavailable, "nobody knows")
+}
+
+// unstatable is a driver that describes no object.
+type unstatable struct {
+	backends.Driver
+	kind backends.Kind
+}
+
+func (d unstatable) Stat(_ context.Context, key string) (backends.Info, error) {
+	return backends.Info{}, backends.NewError("stat", key, d.kind, nil)
+}
+
 // What is listed in constant memory is what a set of all folders would give.
 func TestListOfRandomMarkers(t *testing.T) {
 	seed := rand.Uint64()
