@@ -188,7 +188,7 @@ func TestStoresInTheEnvironment(t *testing.T) {
 		"TIDEGATE_STORES_1_NAME=blobs", "TIDEGATE_STORES_1_TYPE=azure", "TIDEGATE_STORES_1_ACCOUNT=acct", "TIDEGATE_STORES_1_CONTAINER=drop",
 		"TIDEGATE_STORES_1_TAGS_0_NAME=from", "TIDEGATE_STORES_1_TAGS_0_VALUE=ftp")
 	require.NoError(t, err)
-	require.Equal(t, config.Secret(`{"type": "external_account"}`), c.Stores[0].Credentials)
+	require.JSONEq(t, `{"type": "external_account"}`, string(c.Stores[0].Credentials))
 	require.Equal(t, []string{"user", "sha256"}, c.Stores[0].Metadata)
 	require.Equal(t, []config.Tag{{Name: "from", Value: "ftp"}}, c.Stores[1].Tags)
 }

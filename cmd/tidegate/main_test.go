@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -81,16 +82,25 @@ func TestCheckTellsWhichStoreFails(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	file := writeConfig(t, "")
-	t.Setenv("TIDEGATE_STORES_1_NAME", "lake")
-	t.Setenv("TIDEGATE_STORES_1_TYPE", "s3")
-	t.Setenv("TIDEGATE_STORES_1_BUCKET", "drop")
-	t.Setenv("TIDEGATE_STORES_1_ENDPOINT", "http://"+l.Addr().String())
-	t.Setenv("TIDEGATE_STORES_1_ACCESS_KEY", "k")
-	t.Setenv("TIDEGATE_STORES_1_SECRET_KEY", "s")
+	for i, store := range []map[string]string{
+		{"NAME": "lake", "TYPE": "s3", "BUCKET": "drop", "ACCESS_KEY": "k", "SECRET_KEY": "hunter2"},
+		{"NAME": "cloud", "TYPE": "gcs", "BUCKET": "drop"},
+		{"NAME": "blobs", "TYPE": "azure", "CONTAINER": "drop", "ACCOUNT": "acct", "ACCOUNT_KEY": "aHVudGVyMg=="},
+	} {
+		variable := fmt.Sprintf("TIDEGATE_STORES_%d_", i+1)
+		t.Setenv(variable+"ENDPOINT", "http://"+l.Addr().String())
+		for key, value := range store {
+			t.Setenv(variable+key, value)
+		}
+	}
 	code, out, stderr := tidegate(t, "", "check", "--config", file, "--stores")
 	require.Equal(t, exitFailed, code)
 	require.Equal(t, "store disk: OK\n", out)
-	require.Contains(t, stderr, "store lake: ")
+	for _, name := range []string{"lake", "cloud", "blobs"} {
+		require.Contains(t, stderr, "store "+name+": ")
+	}
+	require.NotContains(t, stderr, "hunter2")
+	require.NotContains(t, stderr, "aHVudGVyMg")
 	require.Contains(t, stderr, "tidegate: not every store can be used")
 }
 

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 
 	"github.com/tidegate/tidegate/backends"
-	"github.com/tidegate/tidegate/backends/localstore"
-	"github.com/tidegate/tidegate/backends/s3store"
 	"github.com/tidegate/tidegate/config"
 	"github.com/tidegate/tidegate/ftpproto"
 	"github.com/tidegate/tidegate/gateway"
@@ -29,65 +25,12 @@ func newLogger(w io.Writer, c config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// openStores opens every store. It asks none of them anything: a bucket that cannot be reached
-// now can be reached later.
-func openStores(ctx context.Context, c *config.Config, log *slog.Logger) (map[string]*backends.Store, error) {
-	memory := backends.NewMemory(int64(c.Memory))
-	stores := make(map[string]*backends.Store, len(c.Stores))
-	for i, s := range c.Stores {
-		driver, err := openDriver(ctx, s)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("stores[%d] (%s): %w", i, s.Name, err), closeStores(stores))
-		}
-		stores[s.Name] = backends.NewStore(s.Name, driver, backends.StoreOptions{Memory: memory, Logger: log})
-	}
-	return stores, nil
-}
-
-func openDriver(ctx context.Context, s config.Store) (backends.Driver, error) {
-	switch s.Type {
-	case config.StoreS3:
-		return s3store.New(ctx, s3store.Options{
-			Bucket:       s.Bucket,
-			Endpoint:     string(s.Endpoint),
-			Region:       s.Region,
-			PathStyle:    s.PathStyle,
-			AccessKey:    string(s.AccessKey),
-			SecretKey:    string(s.SecretKey),
-			SessionToken: string(s.SessionToken),
-			Checksum:     string(s.Checksum),
-		})
-	case config.StoreLocal:
-		return localstore.New(localstore.Options{Path: s.Path})
-	}
-	return nil, fmt.Errorf("no driver for type %q", s.Type)
-}
-
-// closeStores closes them side by side: one that is away takes its time to end its uploads.
-func closeStores(stores map[string]*backends.Store) error {
-	closed := make(chan error, len(stores))
-	for name, store := range stores {
-		go func() {
-			err := store.Close()
-			if err != nil {
-				err = fmt.Errorf("closing store %s: %w", name, err)
-			}
-			closed <- err
-		}()
-	}
-	var errs []error
-	for range stores {
-		errs = append(errs, <-closed)
-	}
-	return errors.Join(errs...)
-}
-
 func gatewayOptions(c *config.Config, stores map[string]*backends.Store, log *slog.Logger) (gateway.Options, error) {
 	opts := gateway.Options{Stores: stores, Logger: log}
 	for i, u := range c.Users {
 		user := gateway.User{Name: u.Name, Password: string(u.Password), PasswordHash: string(u.PasswordHash)}
 		for j, m := range u.Mounts {
-			mount, err := newMount(m)
+			mount, err := newMount(c, m)
 			if err != nil {
 				return opts, fmt.Errorf("users[%d].mounts[%d]: %w", i, j, err)
 			}
@@ -96,7 +39,7 @@ func gatewayOptions(c *config.Config, stores map[string]*backends.Store, log *sl
 		opts.Users = append(opts.Users, user)
 	}
 	if a := c.Anonymous; a.Enabled {
-		mount, err := newMount(config.Mount{Path: "/", Store: a.Store, Prefix: a.Prefix, Permissions: a.Permissions})
+		mount, err := newMount(c, a.Mount())
 		if err != nil {
 			return opts, fmt.Errorf("anonymous: %w", err)
 		}
@@ -105,14 +48,30 @@ func gatewayOptions(c *config.Config, stores map[string]*backends.Store, log *sl
 	return opts, nil
 }
 
-func newMount(m config.Mount) (gateway.Mount, error) {
-	mount := gateway.Mount{Path: m.Path, Store: m.Store, Prefix: m.Prefix}
+func newMount(c *config.Config, m config.Mount) (gateway.Mount, error) {
+	if store, ok := c.Store(m.Store); ok {
+		m = m.Kept(store)
+	}
+	mount := gateway.Mount{Path: m.Path, Store: m.Store, Prefix: m.Prefix, StorageClass: m.StorageClass}
 	for _, name := range m.Permissions {
 		permission, err := gateway.ParsePermission(name)
 		if err != nil {
 			return mount, err
 		}
 		mount.Permissions |= permission
+	}
+	for _, name := range m.Metadata {
+		fact, err := gateway.ParseFact(name)
+		if err != nil {
+			return mount, err
+		}
+		mount.Metadata |= fact
+	}
+	if len(m.Tags) > 0 {
+		mount.Tags = make(map[string]string, len(m.Tags))
+	}
+	for _, tag := range m.Tags {
+		mount.Tags[tag.Name] = tag.Value
 	}
 	return mount, nil
 }

@@ -61,9 +61,20 @@ func TestListenerOptions(t *testing.T) {
 
 func TestGatewayOptions(t *testing.T) {
 	c := &config.Config{
+		Stores: []config.Store{{
+			Name: "lake", Type: config.StoreS3, StorageClass: "COLD", Metadata: []string{"user", "sha256"},
+			Tags: []config.Tag{{Name: "from", Value: "{user}"}, {Name: "plain"}},
+		}, {
+			Name: "disk", Type: config.StoreLocal,
+		}},
 		Users: []config.User{{
 			Name: "ann", Password: "secret",
-			Mounts: []config.Mount{{Path: "/in", Store: "disk", Prefix: "in/", Permissions: []string{"list", "write"}}},
+			Mounts: []config.Mount{
+				{Path: "/in", Store: "disk", Prefix: "in/", Permissions: []string{"list", "write"}},
+				{Path: "/lake", Store: "lake", Permissions: []string{"read"}},
+				{Path: "/own", Store: "lake", Permissions: []string{"read"}, StorageClass: "HOT", Metadata: []string{"none"},
+					Tags: []config.Tag{{Name: "to"}}},
+			},
 		}},
 		Anonymous: config.Anonymous{Store: "disk", Prefix: "pub/", Permissions: []string{"read"}},
 	}
@@ -72,13 +83,32 @@ func TestGatewayOptions(t *testing.T) {
 	require.Nil(t, opts.Anonymous, "anonymous is not enabled")
 	require.Equal(t, []gateway.User{{
 		Name: "ann", Password: "secret",
-		Mounts: []gateway.Mount{{Path: "/in", Store: "disk", Prefix: "in/", Permissions: gateway.MayList | gateway.MayWrite}},
+		Mounts: []gateway.Mount{
+			{Path: "/in", Store: "disk", Prefix: "in/", Permissions: gateway.MayList | gateway.MayWrite},
+			{Path: "/lake", Store: "lake", Permissions: gateway.MayRead, Metadata: gateway.FactUser | gateway.FactSHA256,
+				Tags: map[string]string{"from": "{user}", "plain": ""}}, // its class is the driver's own
+			{Path: "/own", Store: "lake", Permissions: gateway.MayRead, Metadata: gateway.NoFacts, StorageClass: "HOT",
+				Tags: map[string]string{"to": ""}},
+		},
 	}}, opts.Users)
 
-	c.Anonymous.Enabled = true
+	c.Anonymous.Enabled, c.Anonymous.Metadata = true, []string{"client"}
 	opts, err = gatewayOptions(c, nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, &gateway.Anonymous{
-		Mounts: []gateway.Mount{{Path: "/", Store: "disk", Prefix: "pub/", Permissions: gateway.MayRead}},
+		Mounts: []gateway.Mount{{Path: "/", Store: "disk", Prefix: "pub/", Permissions: gateway.MayRead, Metadata: gateway.FactClient}},
 	}, opts.Anonymous)
+}
+
+func TestFactNamesAgree(t *testing.T) {
+	names := tagOf[config.Store](t, "Metadata", "oneof")
+	var all gateway.Facts
+	for _, name := range strings.Fields(names) {
+		fact, err := gateway.ParseFact(name)
+		require.NoError(t, err)
+		all |= fact
+	}
+	require.Equal(t, gateway.DefaultFacts|gateway.FactSHA256|gateway.NoFacts, all, "a fact of the gateway has no name in config")
+	require.Equal(t, names, tagOf[config.Mount](t, "Metadata", "oneof"))
+	require.Equal(t, names, tagOf[config.Anonymous](t, "Metadata", "oneof"))
 }
