@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"log/slog"
 	"path/filepath"
 	"reflect"
@@ -91,7 +90,7 @@ func TestOpenStoresNamesTheStore(t *testing.T) {
 	broken.Name, broken.AccountKey, broken.ConnectionString, broken.Account = "blobs", "", "AccountName=acct;AccountKeyy=hunter2", ""
 	good := each["local"]
 	good.Name = "disk"
-	_, err := openStores(t.Context(), &config.Config{Stores: []config.Store{good, broken}}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	_, err := openStores(t.Context(), &config.Config{Stores: []config.Store{good, broken}}, slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "stores[1] (blobs): connection_string: ")
 	require.NotContains(t, err.Error(), "hunter2")
 }
