@@ -48,15 +48,19 @@ var openCases = []testCase{
 		s.requireObject(t, "foobar", []byte("x"))
 	})},
 	{"SetModTime", 0, withStore(func(t *testing.T, s *store) {
-		s.save(t, "a", []byte("x"))
+		_, err := s.upload(t, "a", backends.CreateOptions{Metadata: map[string]string{"user": "alice"}}, []byte("x"))
+		require.NoError(t, err)
 		mtime := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
-		err := s.SetModTime(t.Context(), "a", mtime)
+		err = s.SetModTime(t.Context(), "a", mtime)
 		if !s.caps.Has(backends.CapCopy) {
 			requireError(t, err, backends.ErrUnsupported)
 			return
 		}
 		require.NoError(t, err)
 		require.WithinDuration(t, mtime, s.requireObject(t, "a", []byte("x")).ModTime, 0)
+		if s.caps.Has(backends.CapMetadata) {
+			s.requireMetadata(t, "a", map[string]string{"user": "alice"})
+		}
 		requireError(t, s.SetModTime(t.Context(), "b", mtime), backends.ErrNotExist)
 	})},
 }
