@@ -20,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tidegate/tidegate/integration/azurite"
+	"github.com/tidegate/tidegate/integration/fakegcs"
 	"github.com/tidegate/tidegate/integration/minio"
 )
 
@@ -49,8 +51,17 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building the binary: %v\n%s", err, out)
 		return 1
 	}
-	return minio.Run(m)
+	return azurite.Run(around{fakegcs.Run, around{minio.Run, m}})
 }
+
+// around runs the tests within what starts and ends a store.
+type around struct {
+	run   func(m interface{ Run() int }) int
+	tests interface{ Run() int }
+}
+
+// Run implements the tests of a store.
+func (a around) Run() int { return a.run(a.tests) }
 
 // settings fills the configuration template of a gateway under test.
 type settings struct {
