@@ -29,16 +29,18 @@ import (
 // of entries in a page, and it renames objects. One request is served at a time, so that a
 // condition still holds when the emulator acts on it.
 type google struct {
-	forward *httputil.ReverseProxy
-	mu      sync.Mutex
+	forward   *httputil.ReverseProxy
+	transport *http.Transport
+	mu        sync.Mutex
 }
 
 func newGoogle(t *testing.T, endpoint string) *google {
 	t.Helper()
 	target, err := url.Parse(endpoint)
 	require.NoError(t, err)
-	return &google{forward: &httputil.ReverseProxy{
-		Transport: &http.Transport{DisableKeepAlives: true},
+	transport := &http.Transport{}
+	return &google{transport: transport, forward: &httputil.ReverseProxy{
+		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, target.Host
 		},

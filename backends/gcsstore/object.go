@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"golang.org/x/sync/errgroup"
@@ -49,9 +51,7 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 		return backends.Info{}, backends.NewError(op, key, backends.ErrUnsupported, nil)
 	}
 	token := newToken()
-	answered, cancel := lasting(ctx)
-	defer cancel()
-	attrs, doubt, err := d.insert(answered, under(d.object(key), opts), body, storage.ObjectAttrs{
+	attrs, doubt, err := d.insert(ctx, under(d.object(key), opts), body, storage.ObjectAttrs{
 		Name:          key,
 		ContentType:   opts.ContentType,
 		Metadata:      signed(opts, token),
@@ -95,18 +95,40 @@ func (d *Driver) insert(ctx context.Context, handle *storage.ObjectHandle, body 
 
 // insertOnce reads body through a pipe, whose write end is here: nothing reads it any more once
 // the call has returned.
+//
+// Only Close makes an object of the bytes, of all or, after an error, of those before it. So a context
+// that ends before is the end of the request, and of the object there is nothing. After it, the answer
+// is waited for a while: who hears of no part deletes none.
 func insertOnce(ctx context.Context, handle *storage.ObjectHandle, body backends.Body, attrs storage.ObjectAttrs) (*storage.ObjectAttrs, error) {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	// Close publishes what was written so far, whatever has gone wrong. Only a context undoes it.
-	ctx, cancel := context.WithCancel(ctx)
+	request, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	w := handle.NewWriter(ctx)
+	var mu sync.Mutex
+	closing := false
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if closing {
+			time.AfterFunc(answerGrace, cancel)
+		} else {
+			cancel()
+		}
+	})
+	defer stop()
+
+	w := handle.NewWriter(request)
 	w.ObjectAttrs, w.SendCRC32C = attrs, true
 	w.ChunkSize = 0 // all in one request, and no buffer
 	if _, err := io.Copy(w, body.ReadSeeker); err != nil {
 		return nil, err
+	}
+	mu.Lock()
+	closing = request.Err() == nil
+	mu.Unlock()
+	if !closing {
+		return nil, request.Err()
 	}
 	if err := w.Close(); err != nil {
 		return nil, err

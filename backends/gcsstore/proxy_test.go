@@ -23,6 +23,7 @@ type proxy struct {
 	*httptest.Server
 	server *fakegcs.Server
 	bucket string
+	google *google
 
 	mu       sync.Mutex
 	requests []request
@@ -50,16 +51,18 @@ const impatience = 300 * time.Millisecond
 func newProxy(t *testing.T) *proxy {
 	t.Helper()
 	server := fakegcs.Shared(t)
-	p := &proxy{server: server, bucket: server.Bucket(t)}
-	forward := newGoogle(t, server.Endpoint)
+	p := &proxy{server: server, bucket: server.Bucket(t), google: newGoogle(t, server.Endpoint)}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		place, do := p.note(r)
 		body := &notedBody{ReadCloser: r.Body}
 		r.Body = body
 		defer func() { p.noteBody(place, body.seen.Bytes()) }()
-		do(w, r, forward)
+		do(w, r, p.google)
 	}))
-	t.Cleanup(p.Close)
+	t.Cleanup(func() {
+		p.Close()
+		p.google.transport.CloseIdleConnections()
+	})
 	return p
 }
 

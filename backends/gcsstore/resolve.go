@@ -22,7 +22,7 @@ const (
 	cleanupTimeout = 10 * time.Second
 )
 
-// lasting returns a context that ends answerGrace after ctx does.
+// lasting returns a context that ends answerGrace after ctx does. Inserts have a finer one of their own.
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(answerGrace, cancel) })

@@ -92,9 +92,7 @@ func (u *upload) takeBase(ctx context.Context, op string) error {
 func (u *upload) record(ctx context.Context, op string) error {
 	d := u.driver
 	handle := d.object(u.name(recordName)).If(storage.Conditions{DoesNotExist: true})
-	answered, cancel := lasting(ctx)
-	defer cancel()
-	_, doubt, err := d.insert(answered, handle, backends.Body{ReadSeeker: bytes.NewReader(nil)}, storage.ObjectAttrs{
+	_, doubt, err := d.insert(ctx, handle, backends.Body{ReadSeeker: bytes.NewReader(nil)}, storage.ObjectAttrs{
 		Name:     handle.ObjectName(),
 		Metadata: map[string]string{recordKey: u.key, recordClass: u.class},
 	})
