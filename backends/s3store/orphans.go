@@ -117,7 +117,8 @@ func (u *upload) sweep(ctx context.Context, options ...func(*s3.Options)) error 
 }
 
 // orphans lists while no upload to the key is being made by this process, so that it knows by
-// name all of its own that are on the list.
+// name all of its own that are on the list. It asks as the owner: a policy can allow the listing
+// of all uploads or of none.
 func (u *upload) orphans(ctx context.Context, options ...func(*s3.Options)) ([]string, error) {
 	d := u.driver
 	own := d.own.hold(u.key)
@@ -128,7 +129,7 @@ func (u *upload) orphans(ctx context.Context, options ...func(*s3.Options)) ([]s
 	var orphans []string
 	in := &s3.ListMultipartUploadsInput{Bucket: d.bucket(), Prefix: aws.String(d.listablePrefix(u.key)), EncodingType: types.EncodingTypeUrl}
 	for {
-		out, err := d.client.ListMultipartUploads(ctx, in, options...)
+		out, err := d.owner.ListMultipartUploads(ctx, in, options...)
 		if err != nil {
 			return nil, err
 		}

@@ -52,6 +52,7 @@ type Driver struct {
 	traits     traits
 	connection *connection
 	client     *s3.Client
+	owner      *s3.Client // of the whole bucket; the same but for a driver made by Scope
 	own        *ownUploads
 	scopes     *scopes
 	prefixes   []string // of the Scope it was made for; nil for the whole bucket
@@ -91,6 +92,7 @@ func newDriver(ctx context.Context, opts Options, tune tuning) (*Driver, error) 
 		traits:     traits{aws: opts.aws(), directory: opts.directory()},
 		connection: conn,
 		client:     client,
+		owner:      client,
 		own:        &ownUploads{},
 		scopes:     &scopes{},
 	}, nil

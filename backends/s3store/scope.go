@@ -96,15 +96,19 @@ func (d *Driver) sessionPolicy(prefixes []string) (string, error) {
 		pattern := policyText.Replace(prefix) + "*"
 		listed, objects = append(listed, pattern), append(objects, bucket+"/"+pattern)
 	}
+	actions := []string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging",
+		"s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"}
+	if d.opts.ACL != "" {
+		actions = append(actions, "s3:PutObjectAcl") // MinIO refuses a policy with a word it does not know
+	}
 	p := policy{Version: "2012-10-17", Statement: []statement{{
 		Effect:    "Allow",
-		Action:    []string{"s3:ListBucket", "s3:ListBucketMultipartUploads"},
+		Action:    []string{"s3:ListBucket"}, // of uploads there is no listing below a prefix: see orphans
 		Resource:  []string{bucket},
 		Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": listed}},
 	}, {
-		Effect: "Allow",
-		Action: []string{"s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectAcl",
-			"s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"},
+		Effect:   "Allow",
+		Action:   actions,
 		Resource: objects,
 	}}}
 	if d.opts.aws() {

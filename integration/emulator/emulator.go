@@ -4,6 +4,7 @@ package emulator
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,8 @@ type Command struct {
 	Ready string
 	// AnyAnswer says that any answer to it will do, and not only 200.
 	AnyAnswer bool
+	// TLS is for a store that speaks TLS: how it is spoken with. nil is plain HTTP.
+	TLS *tls.Config
 }
 
 // Server is a running store.
@@ -141,11 +144,15 @@ func (s *Server) waitReady(p *process) error {
 }
 
 func (s *Server) answers(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Address+s.command.Ready, http.NoBody)
+	scheme := "http://"
+	if s.command.TLS != nil {
+		scheme = "https://"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+s.Address+s.command.Ready, http.NoBody)
 	if err != nil {
 		return false
 	}
-	resp, err := Client().Do(req)
+	resp, err := ClientTLS(s.command.TLS).Do(req)
 	if err != nil {
 		return false
 	}
@@ -156,8 +163,11 @@ func (s *Server) answers(ctx context.Context) bool {
 
 // Client returns a client that keeps no connection open, so that a test can look for goroutines
 // that are left.
-func Client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+func Client() *http.Client { return ClientTLS(nil) }
+
+// ClientTLS is Client for a store with this Command.TLS.
+func ClientTLS(config *tls.Config) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: config}}
 }
 
 // find returns the path of the program.

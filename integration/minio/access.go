@@ -27,7 +27,7 @@ func (s *Server) Restricted(tb testing.TB, bucket string, actions ...string) Key
 	out, err := sts.New(sts.Options{
 		BaseEndpoint: aws.String(s.Endpoint),
 		Region:       Region,
-		HTTPClient:   emulator.Client(),
+		HTTPClient:   emulator.ClientTLS(s.tls),
 		Credentials:  credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
 	}).AssumeRole(tb.Context(), &sts.AssumeRoleInput{
 		RoleArn:         aws.String("arn:minio:iam:::role/restricted"), // MinIO wants one, and looks at the policy only

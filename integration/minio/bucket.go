@@ -22,7 +22,7 @@ func (s *Server) Client() *s3.Client {
 		BaseEndpoint: aws.String(s.Endpoint),
 		Region:       Region,
 		UsePathStyle: true,
-		HTTPClient:   emulator.Client(),
+		HTTPClient:   emulator.ClientTLS(s.tls),
 		Credentials:  credentials.NewStaticCredentialsProvider(s.AccessKey, s.SecretKey, ""),
 	})
 }
