@@ -2,8 +2,11 @@ package azstore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
@@ -25,16 +28,31 @@ func (u *upload) Commit(ctx context.Context, parts []backends.Part, opts backend
 	if err := u.checkParts(parts, opts); err != nil {
 		return backends.Info{}, backends.NewError(op, u.key, backends.ErrInvalid, err)
 	}
+	names := append(make([]string, 0, len(u.base.names)+len(parts)), u.base.names...)
+	for _, part := range parts {
+		names = append(names, part.Tag)
+	}
 	waiting, err := d.pending(ctx, d.name(u.key), u.token)
 	switch {
 	case err == nil:
 		if err := u.checkWaiting(parts, waiting); err != nil {
-			return u.failCommit(ctx, op, err)
+			return u.failCommit(ctx, op, names, err)
 		}
 	case kindOf(err) != backends.ErrPermission: // who only writes cannot look
 		return backends.Info{}, d.fail(op, u.key, err)
 	}
-	return u.publish(ctx, op, parts, opts)
+	return u.publish(ctx, op, names, opts)
+}
+
+// commitToken names the write that a commit of these blocks is: of the upload, and of exactly them.
+func (u *upload) commitToken(names []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(names, " ")))
+	return u.token.String() + hex.EncodeToString(sum[:8])
+}
+
+// madeBy reports whether the upload was committed, with whichever blocks, and made the blob.
+func (p properties) madeBy(token uploadToken) bool {
+	return strings.HasPrefix(p.meta[metaToken], token.String())
 }
 
 // checkParts checks what the store need not be asked for: numbers without a hole, and the size and
@@ -87,14 +105,14 @@ func (u *upload) checkWaiting(parts []backends.Part, waiting pending) error {
 // failCommit says what has become of an upload that cannot be committed because of err. That its
 // blocks are gone means that something was written at the key: perhaps this very upload, perhaps
 // what a condition speaks of.
-func (u *upload) failCommit(ctx context.Context, op string, err error) (backends.Info, error) {
+func (u *upload) failCommit(ctx context.Context, op string, names []string, err error) (backends.Info, error) {
 	d, kind := u.driver, backends.KindOf(err)
 	if kind != backends.ErrUploadGone {
 		return backends.Info{}, backends.NewError(op, u.key, kind, nil)
 	}
 	head, headErr := d.head(ctx, d.name(u.key), "")
 	switch {
-	case headErr == nil && head.meta[metaToken] == u.token.String():
+	case headErr == nil && head.meta[metaToken] == u.commitToken(names):
 		u.become(committed)
 		return head.info(u.key), nil
 	case headErr == nil && u.opts.IfAbsent:
@@ -123,18 +141,14 @@ type kept struct {
 }
 
 // publish is the request that makes the blob.
-func (u *upload) publish(ctx context.Context, op string, parts []backends.Part, opts backends.CommitOptions) (backends.Info, error) {
+func (u *upload) publish(ctx context.Context, op string, names []string, opts backends.CommitOptions) (backends.Info, error) {
 	d, write := u.driver, u.opts
 	write.IfVersion = u.ifVersion()
 	write.Metadata = merged(write.Metadata, opts.Metadata)
-	names := append(make([]string, 0, len(u.base.names)+len(parts)), u.base.names...)
-	for _, part := range parts {
-		names = append(names, part.Tag)
-	}
 	if len(names) > maxBlocks {
 		return backends.Info{}, backends.NewError(op, u.key, backends.ErrTooLarge, nil)
 	}
-	token := u.token.String()
+	token := u.commitToken(names)
 	in := &blockblob.CommitBlockListOptions{
 		AccessConditions: conditions(write),
 		HTTPHeaders:      headers(write),
@@ -154,7 +168,7 @@ func (u *upload) publish(ctx context.Context, op string, parts []backends.Part, 
 			return info, nil
 		}
 		if codeOf(err) == codeInvalidBlockList {
-			return u.failCommit(ctx, op, backends.ErrUploadGone)
+			return u.failCommit(ctx, op, names, backends.ErrUploadGone)
 		}
 		return backends.Info{}, d.failWrite(op, u.key, write, err)
 	}
@@ -164,7 +178,7 @@ func (u *upload) publish(ctx context.Context, op string, parts []backends.Part, 
 		Size:     opts.Size,
 		ModTime:  written(write, out.LastModified),
 		Version:  version(out.ETag),
-		Metadata: merged(u.kept.meta, write.Metadata),
+		Metadata: others(merged(u.kept.meta, write.Metadata)),
 	}
 	if opts.HasSum && u.base.size == 0 {
 		info.Sum, info.HasSum = opts.Sum, true

@@ -14,16 +14,16 @@ import (
 // way, a copy that goes on after the answer, shows an unfinished blob meanwhile.
 const maxCopy = 256 * mebi
 
-// Copy implements backends.Driver. It asks for the source first, since Azure copies no tier and no
-// tags, and its metadata only whole.
+// Copy implements backends.Driver. It asks for the source first if Stat has not just done so, since Azure
+// copies no tier and no tags, and its metadata only whole.
 func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {
 	const op = "copy"
 	if err := d.admitWrite(ctx, op, dst, opts); err != nil {
 		return backends.Info{}, err
 	}
-	head, err := d.find(ctx, src.Key, src.Version)
+	head, err := d.sourceOf(ctx, src)
 	if err != nil {
-		return backends.Info{}, d.fail(op, src.Key, d.absent(ctx, d.name(src.Key), err))
+		return backends.Info{}, d.fail(op, src.Key, err)
 	}
 	keep, err := d.keep(ctx, head, dst, opts)
 	if err != nil {
@@ -41,6 +41,18 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 		return d.copyBlob(ctx, op, dst, head, src, opts, keep)
 	}
 	return d.copyInPieces(ctx, op, dst, head, src, opts, keep)
+}
+
+// sourceOf returns the properties of what is to be copied or moved.
+func (d *Driver) sourceOf(ctx context.Context, src backends.Info) (properties, error) {
+	if known, ok := src.Native.(properties); ok && src.Version != "" {
+		return known, nil
+	}
+	found, err := d.find(ctx, src.Key, src.Version)
+	if err != nil {
+		err = d.absent(ctx, d.name(src.Key), err)
+	}
+	return found, err
 }
 
 // keep returns what a copy of head has in common with it unless opts says otherwise.

@@ -37,6 +37,9 @@ func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backe
 			return backends.Page{}, d.fail(op, opts.Prefix, err)
 		}
 		at.add(answer)
+		if opts.Token == "" && (opts.Recursive || len(at.Waiting) == 0) {
+			d.addOutside(ctx, opts.Prefix, at)
+		}
 	}
 	entries := at.take(most)
 	next, err := at.token()
@@ -44,6 +47,19 @@ func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backe
 		return backends.Page{}, backends.NewError(op, opts.Prefix, backends.ErrUnknown, err)
 	}
 	return backends.Page{Entries: entries, Next: next}, nil
+}
+
+// addOutside adds the marker "dir" of the folder "dir/" itself, which a listing of what is below "dir/"
+// does not show. It is looked for where it matters: in an empty folder, and in what is to be
+// moved or removed with all that is in it. It can only be missed, so no error is told.
+func (d *Driver) addOutside(ctx context.Context, prefix string, at *position) {
+	name, ok := strings.CutSuffix(prefix, "/")
+	if !ok || name == "" {
+		return
+	}
+	if head, err := d.head(ctx, name, ""); err == nil && isFolder(head.meta) {
+		at.add(answer{entries: []backends.Info{head.info(prefix)}, marker: at.Marker})
+	}
 }
 
 // answer is a page as Azure gives it.

@@ -31,13 +31,21 @@ func isOf(key, name string, meta map[string]string) bool {
 // under its own name it asks again for one of the other kind.
 func (d *Driver) find(ctx context.Context, key, version string) (properties, error) {
 	found, err := d.head(ctx, d.name(key), version)
-	if folder, ok := strings.CutSuffix(key, "/"); ok && !d.opts.Hierarchical && kindOf(err) == backends.ErrNotExist {
-		found, err = d.head(ctx, folder, version)
+	if folder, ok := strings.CutSuffix(key, "/"); ok && !d.opts.Hierarchical && missing(err) {
+		if other, otherErr := d.head(ctx, folder, version); otherErr == nil {
+			found, err = other, nil
+		}
 	}
 	if err == nil && !isOf(key, found.name, found.meta) {
 		return properties{}, errOtherKind
 	}
 	return found, err
+}
+
+// missing reports whether a blob of that version is not there.
+func missing(err error) bool {
+	kind := kindOf(err)
+	return err != nil && (kind == backends.ErrNotExist || kind == backends.ErrChanged)
 }
 
 // errOtherKind is a file found where a folder was meant, or the reverse.

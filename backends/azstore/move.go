@@ -31,9 +31,9 @@ func (d *Driver) Move(ctx context.Context, dst string, src backends.Info, opts b
 		}
 		opts.IfAbsent = true
 	}
-	head, err := d.find(ctx, src.Key, src.Version)
+	head, err := d.sourceOf(ctx, src)
 	if err != nil {
-		return backends.Info{}, d.fail(op, src.Key, d.absent(ctx, d.name(src.Key), err))
+		return backends.Info{}, d.fail(op, src.Key, err)
 	}
 	moved := head.info(src.Key)
 	attributes := opts
@@ -101,11 +101,11 @@ type renameKey struct{}
 func renaming(req *policy.Request) (*http.Response, error) {
 	raw := req.Raw()
 	if r, ok := raw.Context().Value(renameKey{}).(*rename); ok {
-		raw.URL.Host = strings.Replace(raw.URL.Host, ".blob.", ".dfs.", 1)
+		raw.URL.Host = renameHost(raw.URL.Host)
 		query := raw.URL.Query()
 		query.Set("mode", "legacy")
 		raw.URL.RawQuery = query.Encode()
-		raw.Header.Del("x-ms-blob-type")
+		delete(raw.Header, "x-ms-blob-type") // which the SDK writes so, and Del does not find
 		raw.Header.Set("x-ms-rename-source", "/"+r.source)
 		if r.version != "" {
 			raw.Header.Set("x-ms-source-if-match", string(*pinned(r.version)))
@@ -113,6 +113,9 @@ func renaming(req *policy.Request) (*http.Response, error) {
 	}
 	return req.Next()
 }
+
+// renameHost returns the endpoint beside that of the blob service.
+func renameHost(host string) string { return strings.Replace(host, ".blob.", ".dfs.", 1) }
 
 // escape escapes all but the slashes of a key.
 func escape(key string) string {

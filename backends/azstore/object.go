@@ -20,7 +20,9 @@ func (d *Driver) Stat(ctx context.Context, key string) (backends.Info, error) {
 	if err != nil {
 		return backends.Info{}, d.fail("stat", key, err)
 	}
-	return found.info(key), nil
+	info := found.info(key)
+	info.Native = found
+	return info, nil
 }
 
 // Put implements backends.Driver.

@@ -122,7 +122,7 @@ func (d *Driver) ResumeUpload(ctx context.Context, key string, id backends.Uploa
 	}
 	if len(waiting.latest) == 0 {
 		head, err := d.head(ctx, d.name(key), "")
-		if err == nil && head.meta[metaToken] == token.String() {
+		if err == nil && head.madeBy(token) {
 			return nil, gone("it was committed")
 		}
 		if err != nil && kindOf(err) != backends.ErrNotExist {
