@@ -50,6 +50,9 @@ func elementName(key string) string {
 			return "%25" + key[1:]
 		}
 	}
+	if !strings.ContainsFunc(key, mayNeedEscape) {
+		return key
+	}
 	var name strings.Builder
 	for rest := key; rest != ""; {
 		n := escapeLen(rest)
@@ -68,7 +71,13 @@ func elementName(key string) string {
 	return name.String()
 }
 
+// mayNeedEscape is false for what most keys are made of, all of it.
+func mayNeedEscape(r rune) bool { return r < ' ' || r == 0x7f || r == '%' || r == utf8.RuneError }
+
 func elementKey(name string) string {
+	if !strings.Contains(name, "%") {
+		return name
+	}
 	for _, whole := range wholeElements {
 		if name == whole.name {
 			return whole.key
