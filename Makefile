@@ -13,6 +13,8 @@ TEST_CLIENTS          := curl lftp
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+# Google's library reaches its store by gRPC too, which nothing here uses: 13 MB less without.
+TAGS    := disable_grpc_modules
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 # The race detector needs a C compiler, which a fresh machine need not have. RACE=-race insists.
@@ -26,11 +28,11 @@ help: ## Show this list
 
 .PHONY: run
 run: ## Start a gateway without any configuration, files land in ./tidegate-data
-	@$(GO) run ./cmd/tidegate serve
+	@$(GO) run -tags '$(TAGS)' ./cmd/tidegate serve
 
 .PHONY: build
 build: ## Build the static binary ./tidegate
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o tidegate ./cmd/tidegate
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o tidegate ./cmd/tidegate
 
 .PHONY: test
 test: tools-test ## Get what the tests need, then run them all, under the race detector if there is a C compiler
