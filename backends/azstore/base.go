@@ -86,12 +86,12 @@ func planBase(blocks []*blockblob.Block, size int64) base {
 		if b.size+deref(block.Size) > size {
 			break
 		}
-		if name := deref(block.Name); len(name) == len(blockID{}.String()) && len(b.names) < maxBaseBlocks-maxTailPieces {
-			b.names, b.size = append(b.names, name), b.size+deref(block.Size)
-		} else {
+		name := deref(block.Name)
+		if len(name) != len(blockID{}.String()) || len(b.names) == maxBaseBlocks-maxTailPieces {
 			b = base{}
 			break
 		}
+		b.names, b.size = append(b.names, name), b.size+deref(block.Size)
 	}
 	b.pieces = spans(b.size, size-b.size, maxBaseBlocks-int64(len(b.names)))
 	return b

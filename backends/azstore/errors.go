@@ -11,21 +11,25 @@ import (
 	"github.com/tidegate/tidegate/backends"
 )
 
-// codeInvalidBlockList is a commit of blocks that are no longer there.
-const codeInvalidBlockList = "InvalidBlockList"
+// The codes that more than one place looks at.
+const (
+	codeInvalidBlockList = "InvalidBlockList"                    // blocks that are no longer there
+	codeNoParent         = "RenameDestinationParentPathNotFound" // a rename does not make folders
+)
 
 // kinds tells what Azure's codes mean to a caller. What only an operator can mend is
 // ErrUnavailable: the store cannot be used now, and nothing is wrong with the key.
 var kinds = map[string]backends.Kind{
-	"BlobNotFound":                        backends.ErrNotExist,
-	"ResourceNotFound":                    backends.ErrNotExist,
-	"PathNotFound":                        backends.ErrNotExist,
-	"SourcePathNotFound":                  backends.ErrNotExist,
-	"RenameDestinationParentPathNotFound": backends.ErrNotExist,
+	"BlobNotFound":       backends.ErrNotExist,
+	"ResourceNotFound":   backends.ErrNotExist,
+	"PathNotFound":       backends.ErrNotExist,
+	"SourcePathNotFound": backends.ErrNotExist,
+	codeNoParent:         backends.ErrNotExist,
 
-	"BlobAlreadyExists":   backends.ErrExist,
-	"PathAlreadyExists":   backends.ErrExist,
-	"DirectoryIsNotEmpty": backends.ErrNotEmpty,
+	"BlobAlreadyExists":    backends.ErrExist,
+	"PathAlreadyExists":    backends.ErrExist,
+	"ResourceTypeMismatch": backends.ErrExist, // a folder is there, or a file, and not the other
+	"DirectoryIsNotEmpty":  backends.ErrNotEmpty,
 
 	"AuthorizationFailure":                      backends.ErrPermission,
 	"AuthorizationPermissionMismatch":           backends.ErrPermission,

@@ -54,7 +54,7 @@ func (d *Driver) ListPage(ctx context.Context, opts backends.ListOptions) (backe
 // moved or removed with all that is in it. It can only be missed, so no error is told.
 func (d *Driver) addOutside(ctx context.Context, prefix string, at *position) {
 	name, ok := strings.CutSuffix(prefix, "/")
-	if !ok || name == "" {
+	if !ok || name == "" || len(at.Waiting) > 0 && at.Waiting[0].Key == prefix {
 		return
 	}
 	if head, err := d.head(ctx, name, ""); err == nil && isFolder(head.meta) {

@@ -10,7 +10,9 @@ import (
 // A folder's marker is the empty blob "dir/" here, as in other stores. Hadoop's tools, the portal
 // and hierarchical accounts mark it by a blob "dir" instead, whose metadata says that it is a folder;
 // that is shown as "dir/" too, and there is then no object "dir". On hierarchical accounts, where it
-// is the only way, this package makes such markers itself.
+// is the only way, this package makes such markers itself. Only Delete does not look before it
+// removes a "dir": what goes at the worst is the mark of a folder, and never a full one that exists
+// by itself.
 
 // name returns the blob that is written for key.
 func (d *Driver) name(key string) string {

@@ -43,7 +43,27 @@ func (d *Driver) Move(ctx context.Context, dst string, src backends.Info, opts b
 			return backends.Info{}, err
 		}
 	}
-	return d.rename(ctx, op, dst, moved, opts)
+	info, err := d.rename(ctx, op, dst, moved, opts)
+	if codeOf(err) == codeNoParent {
+		if err := d.makeParent(ctx, op, dst); err != nil {
+			return backends.Info{}, err
+		}
+		info, err = d.rename(ctx, op, dst, moved, opts)
+	}
+	return info, err
+}
+
+// makeParent makes the folder that dst will be in, and those above it.
+func (d *Driver) makeParent(ctx context.Context, op, dst string) error {
+	i := strings.LastIndexByte(d.name(dst), '/')
+	if i < 0 {
+		return backends.NewError(op, dst, backends.ErrNotExist, nil)
+	}
+	_, err := d.Put(ctx, dst[:i+1], backends.Body{ReadSeeker: strings.NewReader("")}, backends.WriteOptions{IfAbsent: true})
+	if errors.Is(err, backends.ErrExist) {
+		return nil // another was faster
+	}
+	return err
 }
 
 func (d *Driver) rename(ctx context.Context, op, dst string, src backends.Info, opts backends.WriteOptions) (backends.Info, error) {

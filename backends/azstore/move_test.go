@@ -39,12 +39,16 @@ func (r renamer) rename(w http.ResponseWriter, req *http.Request, forward http.H
 	source = strings.TrimPrefix(source, "/"+r.box+"/")
 	dst := strings.TrimPrefix(req.URL.Path, r.prefix)
 	head, err := r.blobs.NewBlobClient(source).GetProperties(req.Context(), nil)
+	parent := dst[:max(strings.LastIndexByte(dst, '/'), 0)]
+	_, noParent := r.blobs.NewBlobClient(parent).GetProperties(req.Context(), nil)
 	_, taken := r.blobs.NewBlobClient(dst).GetProperties(req.Context(), nil)
 	switch pin := req.Header.Get("X-Ms-Source-If-Match"); {
 	case req.Header.Get("X-Ms-Blob-Type") != "" || req.URL.Query().Get("mode") != "legacy":
 		refuse(http.StatusBadRequest, "InvalidInput")
 	case err != nil:
 		refuse(http.StatusNotFound, "SourcePathNotFound")
+	case parent != "" && noParent != nil:
+		refuse(http.StatusNotFound, "RenameDestinationParentPathNotFound")
 	case pin != "" && pin != string(*head.ETag):
 		refuse(http.StatusPreconditionFailed, "SourceConditionNotMet")
 	case taken == nil && req.Header.Get("If-None-Match") == "*":
@@ -99,16 +103,24 @@ func TestMove(t *testing.T) {
 	put(t, d, "c", []byte("before"))
 	for _, dst := range []string{"b", "c", "d/e", "e % ü + #?&"} {
 		src := put(t, d, "a it % ü + #?&", []byte(dst))
+		src, err := d.Stat(t.Context(), src.Key)
+		require.NoError(t, err)
 		p.seen()
 		info, err := d.Move(t.Context(), dst, src, backends.WriteOptions{})
 		require.NoError(t, err)
-		require.Len(t, p.seen(), 2)
+		if dst != "d/e" {
+			require.Len(t, p.seen(), 1)
+		}
 		stat, err := d.Stat(t.Context(), dst)
 		require.NoError(t, err)
 		stat.Native = nil
 		require.Equal(t, stat, info)
 		require.Equal(t, dst, read(t, d, dst))
 		requireAbsent(t, d, src.Key)
+		if dst == "d/e" { // a rename makes no folders by itself
+			_, err = d.Stat(t.Context(), "d/")
+			require.NoError(t, err)
+		}
 	}
 }
 

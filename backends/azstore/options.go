@@ -60,12 +60,7 @@ func (o Options) resolve() (Options, error) {
 		bad("client_id and tenant_id", "none, where a key, a SAS or a connection string says who it is")
 	}
 	if o.ConnectionString != "" {
-		if o.Account != "" || o.Endpoint != "" {
-			bad("account and endpoint", "none, where connection_string says them")
-		}
-		if err := o.connectionString(); err != nil {
-			bad("connection_string", err.Error())
-		}
+		o.connectionString(bad)
 	}
 	if len(errs) > 0 {
 		return o, errors.Join(errs...)
@@ -75,6 +70,19 @@ func (o Options) resolve() (Options, error) {
 	if !validContainer.MatchString(o.Container) {
 		bad("container", fmt.Sprintf("the name of a container, not %q", o.Container))
 	}
+	o.resolveEndpoint(bad)
+	o.validateSecrets(bad)
+	if o.Tier != "" && !slices.Contains(tiers, o.Tier) {
+		bad("tier", fmt.Sprintf("one of %s, not %q", strings.Join(tiers, ", "), o.Tier))
+	}
+	if o.EncryptionScope != "" && !validScope.MatchString(o.EncryptionScope) {
+		bad("encryption_scope", fmt.Sprintf("the name of an encryption scope, not %q", o.EncryptionScope))
+	}
+	return o, errors.Join(errs...)
+}
+
+// resolveEndpoint makes of Account and Endpoint what is not said of the other.
+func (o *Options) resolveEndpoint(bad func(field, expected string)) {
 	switch {
 	case o.Account != "" && !validAccount.MatchString(o.Account):
 		bad("account", fmt.Sprintf("the name of a storage account, not %q", o.Account))
@@ -89,14 +97,6 @@ func (o Options) resolve() (Options, error) {
 	if o.Account == "" {
 		o.Account = accountOf(o.Endpoint)
 	}
-	o.validateSecrets(bad)
-	if o.Tier != "" && !slices.Contains(tiers, o.Tier) {
-		bad("tier", fmt.Sprintf("one of %s, not %q", strings.Join(tiers, ", "), o.Tier))
-	}
-	if o.EncryptionScope != "" && !validScope.MatchString(o.EncryptionScope) {
-		bad("encryption_scope", fmt.Sprintf("the name of an encryption scope, not %q", o.EncryptionScope))
-	}
-	return o, errors.Join(errs...)
 }
 
 func (o Options) validateSecrets(bad func(field, expected string)) {
@@ -127,7 +127,16 @@ func (o Options) validateSecrets(bad func(field, expected string)) {
 }
 
 // connectionString sets the fields that o.ConnectionString says.
-func (o *Options) connectionString() error {
+func (o *Options) connectionString(bad func(field, expected string)) {
+	if o.Account != "" || o.Endpoint != "" {
+		bad("account and endpoint", "none, where connection_string says them")
+	}
+	if err := o.parseConnectionString(); err != nil {
+		bad("connection_string", err.Error())
+	}
+}
+
+func (o *Options) parseConnectionString() error {
 	fields := map[string]string{}
 	for pair := range strings.SplitSeq(strings.TrimRight(o.ConnectionString, "; \n"), ";") {
 		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
