@@ -18,18 +18,15 @@ func (d *Driver) connect(ctx context.Context) error {
 	if !d.opts.anonymous() {
 		d.transport.identity = &identity{opts: d.opts, client: &http.Client{Transport: d.transport.http, Timeout: d.tune.answerTimeout}}
 	}
-	endpoint := d.opts.Endpoint
-	if endpoint == "" {
-		endpoint = googleEndpoint
-	}
+	// Followed, a redirect would show the token to whom it leads to; there are none in this API.
+	d.client = &http.Client{Transport: d.transport, CheckRedirect: noRedirect}
+	d.endpoint = either(d.opts.Endpoint, googleEndpoint)
 	options := []option.ClientOption{
-		// Followed, a redirect would show the token to whom it leads to; there are none in this API.
-		option.WithHTTPClient(&http.Client{Transport: d.transport, CheckRedirect: noRedirect}),
-		option.WithEndpoint(endpoint + "/storage/v1/"),
+		option.WithHTTPClient(d.client),
+		option.WithEndpoint(d.endpoint + "/storage/v1/"),
 		option.WithoutAuthentication(), // the transport does it
 	}
-	// By XML an object comes with its metadata, by JSON without.
-	client, err := storage.NewClient(ctx, append(options, storage.WithXMLReads())...)
+	client, err := storage.NewClient(ctx, options...)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package gcsstore
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -209,12 +208,7 @@ func (d *Driver) composeCall(c composition) *rawstorage.ObjectsComposeCall {
 	if d.opts.UserProject != "" {
 		call.UserProject(d.opts.UserProject)
 	}
-	if d.encryption != nil {
-		hash := sha256.Sum256(d.encryption)
-		call.Header().Set("X-Goog-Encryption-Algorithm", "AES256")
-		call.Header().Set("X-Goog-Encryption-Key", base64.StdEncoding.EncodeToString(d.encryption))
-		call.Header().Set("X-Goog-Encryption-Key-Sha256", base64.StdEncoding.EncodeToString(hash[:]))
-	}
+	d.encrypt(call.Header())
 	return call
 }
 

@@ -98,6 +98,13 @@ func (d *Driver) update(ctx context.Context, op string, src backends.Info, opts 
 	if opts.ContentType != "" {
 		changes.ContentType = opts.ContentType
 	}
+	if opts.IsZero() {
+		attrs, err := d.attrs(ctx, src.Key, src.Version)
+		if err != nil {
+			return backends.Info{}, d.fail(op, src.Key, err)
+		}
+		return infoOf(attrs), nil
+	}
 	handle := pinned(d.object(src.Key), src.Version)
 	var made *storage.ObjectAttrs
 	_, err := d.retry(ctx, func() (err error) { // a second time changes nothing

@@ -19,7 +19,7 @@ var errSum = errors.New("the bytes do not match their checksum")
 
 // kinds tells what the reasons of the JSON API, and the codes of the XML API, mean to a caller. What
 // only an operator can mend is ErrUnavailable: the store cannot be used now, and nothing is wrong
-// with the key.
+// with the key. Codes begin with a capital, reasons do not.
 var kinds = map[string]backends.Kind{
 	"rateLimitExceeded":     backends.ErrUnavailable, // 403 or 429
 	"userRateLimitExceeded": backends.ErrUnavailable,
@@ -30,12 +30,15 @@ var kinds = map[string]backends.Kind{
 	"dailyLimitExceeded": backends.ErrQuota,
 
 	"userProjectMissing":        backends.ErrUnavailable,
-	"UserProjectMissing":        backends.ErrUnavailable,
 	"userProjectInvalid":        backends.ErrUnavailable,
 	"userProjectInconsistent":   backends.ErrUnavailable,
 	"accountDisabled":           backends.ErrUnavailable,
-	"UserProjectAccountProblem": backends.ErrUnavailable,
-	"NoSuchBucket":              backends.ErrUnavailable,
+	"userProjectAccountProblem": backends.ErrUnavailable,
+	"noSuchBucket":              backends.ErrUnavailable,
+
+	"customerEncryptionKeyIsIncorrect":              backends.ErrPermission,
+	"resourceIsEncryptedWithCustomerEncryptionKey":  backends.ErrPermission,
+	"resourceNotEncryptedWithCustomerEncryptionKey": backends.ErrPermission,
 
 	"uploadTooLarge": backends.ErrTooLarge,
 	"notImplemented": backends.ErrUnsupported,
@@ -90,18 +93,17 @@ func reasonOf(err error) string {
 		return answer.Errors[0].Reason
 	}
 	var document struct{ Code string } // of the XML API
-	_ = xml.Unmarshal([]byte(answer.Body), &document)
-	return document.Code
+	if xml.Unmarshal([]byte(answer.Body), &document) != nil || document.Code == "" {
+		return ""
+	}
+	return strings.ToLower(document.Code[:1]) + document.Code[1:]
 }
 
 // statusOf returns the HTTP status of the store's answer, 0 if there was no answer.
 func statusOf(err error) int {
 	var answer *googleapi.Error
-	switch {
-	case errors.As(err, &answer):
+	if errors.As(err, &answer) {
 		return answer.Code
-	case errors.Is(err, storage.ErrObjectNotExist), errors.Is(err, storage.ErrBucketNotExist):
-		return http.StatusNotFound // all that the library says of a read
 	}
 	return 0
 }
@@ -143,18 +145,20 @@ func hint(err error) string {
 	switch {
 	case errors.As(err, &credentials):
 		return "there are no credentials to use it with: name a file of them, or give this machine a service account"
-	case noBucket(err), reasonOf(err) == "NoSuchBucket":
+	case noBucket(err), reasonOf(err) == "noSuchBucket":
 		return "there is no such bucket: make it, or correct its name"
 	case statusOf(err) == http.StatusUnauthorized:
 		return "the credentials are not, or no longer, valid there"
 	}
 	switch reasonOf(err) {
-	case "userProjectMissing", "UserProjectMissing":
+	case "userProjectMissing":
 		return "its requests are paid by the requester: name the project that pays"
 	case "userProjectInvalid", "userProjectInconsistent":
 		return "the project that shall pay for requests is not the right one"
-	case "accountDisabled", "UserProjectAccountProblem":
+	case "accountDisabled", "userProjectAccountProblem":
 		return "the project has no billing account that works"
+	case "customerEncryptionKeyIsIncorrect", "resourceIsEncryptedWithCustomerEncryptionKey", "resourceNotEncryptedWithCustomerEncryptionKey":
+		return "the encryption key is not the one that the object was written with"
 	}
 	return ""
 }

@@ -25,9 +25,13 @@ package gcsstore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"cloud.google.com/go/storage"
 	rawstorage "google.golang.org/api/storage/v1"
@@ -36,7 +40,6 @@ import (
 )
 
 const (
-	gibi = 1 << 30
 	tebi = 1 << 40
 
 	// maxObject is the largest object, and the most that one insert takes.
@@ -51,7 +54,7 @@ const (
 	// deleteBatch is what one Delete takes, parallelDeletes how many of it are under way: the
 	// store deletes objects one at a time.
 	deleteBatch     = 256
-	parallelDeletes = 16
+	parallelDeletes = 32
 )
 
 // Driver is one bucket. It is made by New and holds one client and its connections, which all
@@ -60,7 +63,9 @@ type Driver struct {
 	opts       Options
 	tune       tuning
 	encryption []byte // Options.EncryptionKey; nil for none
+	endpoint   string // with scheme and host
 	transport  *transport
+	client     *http.Client
 	bucket     *storage.BucketHandle
 	composer   *rawstorage.ObjectsService // for what the bucket's handle cannot say (compose.go)
 }
@@ -108,14 +113,17 @@ func (d *Driver) Describe() (backends.Caps, backends.Limits) {
 // moves reports whether the store renames objects: emulators answer 400 to that.
 func (d *Driver) moves() bool { return d.opts.google() || d.tune.moves }
 
-// CheckKey implements backends.Driver. Google takes empty elements and dots within a key.
+// CheckKey implements backends.Driver. Google takes empty elements, and dots for elements. What is
+// below the folder of uploads would not be listed.
 func (d *Driver) CheckKey(key string) error {
 	const op = "check key"
 	switch {
 	case key == "" || key == "." || key == "..", strings.ContainsAny(key, "\r\n\x00"), strings.HasPrefix(key, ".well-known/acme-challenge/"):
 		return backends.NewError(op, key, backends.ErrInvalid, errors.New("not a name that Google Cloud Storage takes"))
-	case strings.ToValidUTF8(key, "") != key:
+	case !utf8.ValidString(key):
 		return backends.NewError(op, key, backends.ErrInvalid, errors.New("not UTF-8"))
+	case strings.HasPrefix(key+"/", uploadsPrefix):
+		return backends.NewError(op, key, backends.ErrInvalid, errors.New("kept for unfinished uploads"))
 	case len(key) > maxKey:
 		return backends.NewError(op, key, backends.ErrInvalid, fmt.Errorf("%d bytes; the store takes %d", len(key), maxKey))
 	}
@@ -135,6 +143,17 @@ func (d *Driver) object(key string) *storage.ObjectHandle {
 		handle = handle.Key(d.encryption)
 	}
 	return handle
+}
+
+// encrypt adds Options.EncryptionKey to a request that is not made by a handle.
+func (d *Driver) encrypt(header http.Header) {
+	if d.encryption == nil {
+		return
+	}
+	hash := sha256.Sum256(d.encryption)
+	header.Set("X-Goog-Encryption-Algorithm", "AES256")
+	header.Set("X-Goog-Encryption-Key", base64.StdEncoding.EncodeToString(d.encryption))
+	header.Set("X-Goog-Encryption-Key-Sha256", base64.StdEncoding.EncodeToString(hash[:]))
 }
 
 // admit refuses what no request could carry, and an ended context before anything is begun

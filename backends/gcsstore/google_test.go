@@ -172,10 +172,7 @@ func (g *google) checked(r *http.Request, bucket, name, parameter string) *httpt
 func (g *google) read(r *http.Request) *httptest.ResponseRecorder {
 	bucket, name, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	name, _ = url.PathUnescape(name)
-	for _, want := range []string{r.Header.Get("X-Goog-If-Generation-Match"), r.URL.Query().Get("generation")} {
-		if want == "" {
-			continue
-		}
+	if want := r.Header.Get("X-Goog-If-Generation-Match"); want != "" {
 		if refusal := g.match(bucket, name, want, false); refusal != nil {
 			return refusal
 		}

@@ -33,6 +33,7 @@ type proxy struct {
 // request is what a driver sent.
 type request struct {
 	line   string // "POST name compose ifGenerationMatch=0": the object, what is done, conditions
+	query  string
 	header http.Header
 	body   []byte
 }
@@ -137,7 +138,7 @@ func (p *proxy) note(r *http.Request) (int, func(http.ResponseWriter, *http.Requ
 	line := lineOf(r)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.requests = append(p.requests, request{line: line, header: r.Header.Clone()})
+	p.requests = append(p.requests, request{line: line, query: r.URL.RawQuery, header: r.Header.Clone()})
 	for i := range p.faults {
 		if f := &p.faults[i]; f.times > 0 && strings.HasPrefix(line, f.line) {
 			f.times--

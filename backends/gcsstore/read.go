@@ -2,17 +2,23 @@ package gcsstore
 
 import (
 	"context"
-	"errors"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
 	"io"
+	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
-	"cloud.google.com/go/storage"
+	"google.golang.org/api/googleapi"
 
 	"github.com/tidegate/tidegate/backends"
 )
 
-// ReadRange implements backends.Driver. A body that breaks off is read on by the library, once and
-// of the same generation.
+// ReadRange implements backends.Driver. It asks in XML, which tells an object's metadata with its
+// bytes, and JSON does not; and not by the library, whose reader asks again and again for the rest of
+// a body that breaks off, as long as there is an answer.
 //
 // The store answers 416 to a range that begins at the end of the object just as to one behind it. So
 // the range begins one byte before, which is there in the first case only, and that byte is
@@ -25,51 +31,105 @@ func (d *Driver) ReadRange(ctx context.Context, key, version string, off, n int6
 	if off < 0 {
 		return nil, backends.Info{}, backends.NewError(op, key, backends.ErrRange, nil)
 	}
-	first, length := max(off-1, 0), int64(-1)
-	if n >= 0 {
-		length = max(off-first+n, 1)
-	}
-	// The version is a condition and no generation: a bucket may keep those that are replaced.
-	handle := pinned(d.object(key).ReadCompressed(true), version)
-	r, err := d.open(ctx, handle, first, length)
+	first := max(off-1, 0)
+	resp, err := d.get(ctx, key, version, byteRange(first, off, n)) //nolint:bodyclose // rangeBody does
 	if off == 0 && kindOf(err) == backends.ErrRange {
-		r, err = d.open(ctx, handle, 0, -1) // an empty object has no first byte to ask for
+		// An empty object has no first byte to ask for.
+		resp, err = d.get(ctx, key, version, "") //nolint:bodyclose // rangeBody does
 	}
 	if err != nil {
 		return nil, backends.Info{}, d.fail(op, key, err)
 	}
-	if off > r.Attrs.Size { // of an empty object, which was asked for as a whole
-		return nil, backends.Info{}, errors.Join(backends.NewError(op, key, backends.ErrRange, nil), r.Close())
+	body := &rangeBody{driver: d, key: key, body: resp.Body, skip: off - first, left: n}
+	info, err := readInfo(key, resp.Header)
+	if err != nil {
+		_ = body.Close() // nothing of it was read
+		return nil, backends.Info{}, backends.NewError(op, key, backends.ErrUnknown, err)
 	}
-	return &rangeBody{driver: d, key: key, body: r, skip: off - first, left: n}, readInfo(key, r), nil
+	return body, info, nil
 }
 
-func (d *Driver) open(ctx context.Context, handle *storage.ObjectHandle, first, length int64) (r *storage.Reader, err error) {
+// byteRange returns the Range for n bytes from off (n < 0: all), asked for from first on; "" for the
+// whole object, which may be empty.
+func byteRange(first, off, n int64) string {
+	switch {
+	case n >= 0:
+		return fmt.Sprintf("bytes=%d-%d", first, max(first, off+n-1))
+	case off > 0:
+		return fmt.Sprintf("bytes=%d-", first)
+	}
+	return ""
+}
+
+func (d *Driver) get(ctx context.Context, key, version, byteRange string) (resp *http.Response, err error) {
 	_, err = d.retry(ctx, func() error {
-		r, err = handle.NewRangeReader(ctx, first, length)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.endpoint, http.NoBody)
+		if err != nil {
+			return err
+		}
+		d.dressGet(req, key, version, byteRange)
+		if resp, err = d.client.Do(req); err != nil { //nolint:bodyclose // it is the caller's
+			return err
+		}
+		if err = googleapi.CheckResponse(resp); err != nil {
+			_ = resp.Body.Close() // it is in err
+		}
 		return err
 	})
-	return r, err
+	return resp, err
 }
 
-// readInfo describes the whole object of which r reads a part.
-func readInfo(key string, r *storage.Reader) backends.Info {
-	meta := make(map[string]string) // the headers it came in had capitals
-	for name, value := range r.Metadata() {
-		meta[strings.ToLower(name)] = value
+// dressGet makes req ask for an object. The version is a condition and no generation: a bucket may
+// keep those that are replaced.
+func (d *Driver) dressGet(req *http.Request, key, version, byteRange string) {
+	bucket := "/" + d.opts.Bucket + "/"
+	req.URL.Path, req.URL.RawPath = bucket+key, bucket+url.PathEscape(key)
+	req.Header.Set("Accept-Encoding", "gzip") // else the store would unpack what is stored packed
+	if byteRange != "" {
+		req.Header.Set("Range", byteRange)
 	}
-	return backends.Info{
-		Key:      key,
-		Size:     r.Attrs.Size,
-		ModTime:  modTime(meta, r.Attrs.LastModified),
-		Version:  version(r.Attrs.Generation),
-		Sum:      uint64(r.Attrs.CRC32C),
-		HasSum:   hasSum(r.Attrs.CRC32C, r.Attrs.Size),
-		Metadata: custom(meta),
+	if version != "" {
+		req.Header.Set("X-Goog-If-Generation-Match", strconv.FormatInt(generation(version), 10))
 	}
+	if d.opts.UserProject != "" {
+		req.Header.Set("X-Goog-User-Project", d.opts.UserProject)
+	}
+	d.encrypt(req.Header)
 }
 
-// rangeBody is a body without what was asked for only to learn the object's size.
+// readInfo describes the object of which the headers of an answer speak, whatever range of it that is.
+func readInfo(key string, header http.Header) (backends.Info, error) {
+	size, err := strconv.ParseInt(header.Get("X-Goog-Stored-Content-Length"), 10, 64)
+	if err != nil {
+		return backends.Info{}, fmt.Errorf("answer without the size of the object: %w", err)
+	}
+	made, err := strconv.ParseInt(header.Get("X-Goog-Generation"), 10, 64)
+	if err != nil {
+		return backends.Info{}, fmt.Errorf("answer without the generation of the object: %w", err)
+	}
+	const metaHeader = "X-Goog-Meta-"
+	meta := make(map[string]string)
+	for name, values := range header {
+		if name, ok := strings.CutPrefix(name, metaHeader); ok {
+			meta[strings.ToLower(name)] = values[0]
+		}
+	}
+	updated, _ := http.ParseTime(header.Get("Last-Modified")) // zero if it is not told
+	info := backends.Info{Key: key, Size: size, ModTime: modTime(meta, updated), Version: version(made), Metadata: custom(meta)}
+	for sums := range strings.SplitSeq(strings.Join(header.Values("X-Goog-Hash"), ","), ",") {
+		name, text, _ := strings.Cut(strings.TrimSpace(sums), "=")
+		sum, err := base64.StdEncoding.DecodeString(text)
+		switch {
+		case err == nil && name == "crc32c" && len(sum) == 4:
+			info.Sum, info.HasSum = uint64(binary.BigEndian.Uint32(sum)), true
+		case err == nil && name == "md5" && len(sum) > 0:
+			info.MD5 = sum
+		}
+	}
+	return info, nil
+}
+
+// rangeBody is a body without what was asked for only to learn whether the range begins in the object.
 type rangeBody struct {
 	driver *Driver
 	key    string
@@ -100,7 +160,7 @@ func (b *rangeBody) Read(p []byte) (int, error) {
 	return n, b.fail(err)
 }
 
-// fail makes of a broken body an error that says whether it can be read on from here.
+// fail makes of a broken body an error that says it can be read on from here.
 func (b *rangeBody) fail(err error) error {
 	if err == nil || err == io.EOF { //nolint:errorlint // one that wraps it is a connection that was cut
 		return err

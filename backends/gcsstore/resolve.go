@@ -17,9 +17,10 @@ const (
 	// answerGrace is how long a write that cannot be taken back waits for its answer when its
 	// context ends.
 	answerGrace = 5 * time.Second
-	// resolveTimeout and cleanupTimeout bound what is asked and tidied up after that.
+	// resolveTimeout bounds what is asked after that.
 	resolveTimeout = 10 * time.Second
-	cleanupTimeout = 10 * time.Second
+	// cleanupTimeout is for deleting the parts of an upload: thousands, some dozens at a time.
+	cleanupTimeout = time.Minute
 )
 
 // lasting returns a context that ends answerGrace after ctx does. Inserts have a finer one of their own.

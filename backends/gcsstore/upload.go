@@ -73,7 +73,7 @@ func (u *upload) takeBase(ctx context.Context, op string) error {
 	case u.opts.BaseSize > base.Size:
 		return backends.NewError(op, u.key, backends.ErrRange, nil)
 	case u.opts.BaseSize < base.Size:
-		return backends.NewError(op, u.key, backends.ErrUnsupported, errors.New("Compose takes whole objects"))
+		return backends.NewError(op, u.key, backends.ErrUnsupported, errors.New("a Compose takes whole objects"))
 	}
 	attrs, err := u.driver.attrs(ctx, base.Key, base.Version)
 	if err != nil {
