@@ -1,6 +1,8 @@
 package s3store
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -83,7 +85,7 @@ func TestTagsAndClasses(t *testing.T) {
 		require.Equal(t, c.tags, tags(t, d, c.name), c.name)
 		head, err := d.head(t.Context(), c.name, "")
 		require.NoError(t, err)
-		require.EqualValues(t, c.class, strings.TrimPrefix(string(head.StorageClass), "STANDARD"), c.name)
+		require.Equal(t, c.class, strings.TrimPrefix(string(head.StorageClass), "STANDARD"), c.name)
 		require.Equal(t, data, read(t, d, c.name))
 	}
 }
@@ -198,4 +200,34 @@ func TestClassesOfCopies(t *testing.T) {
 		d := &Driver{opts: Options{StorageClass: c.usual}}
 		require.EqualValues(t, c.want, d.copiedClass(types.StorageClass(c.source)), "%+v", c)
 	}
+}
+
+// TestMD5 is told of what AWS calls one, and of nothing else.
+func TestMD5(t *testing.T) {
+	_, d := newProxy(t)
+	data := []byte("data")
+	sum := md5.Sum(data)
+	for name, write := range writes(t, d, data) {
+		_, err := write(name, backends.WriteOptions{})
+		require.NoError(t, err)
+	}
+	for _, c := range []struct {
+		traits traits
+		key    string
+		want   []byte
+	}{
+		{traits{aws: true}, "put", sum[:]}, {traits{aws: true}, "upload", nil},
+		{traits{}, "put", nil}, {traits{aws: true, directory: true}, "put", nil},
+	} {
+		d.traits = c.traits
+		info, err := d.Stat(t.Context(), c.key)
+		require.NoError(t, err)
+		require.Equal(t, c.want, info.MD5, "%+v", c)
+	}
+	d.traits = traits{aws: true}
+	etag := quoted(hex.EncodeToString(sum[:]))
+	for encrypted, want := range map[types.ServerSideEncryption][]byte{"": sum[:], EncryptionS3: sum[:], EncryptionKMS: nil, EncryptionKMSDSSE: nil} {
+		require.Equal(t, want, d.md5In(&s3.HeadObjectOutput{ETag: etag, ServerSideEncryption: encrypted}), encrypted)
+	}
+	require.Nil(t, d.md5In(&s3.HeadObjectOutput{ETag: etag, SSECustomerAlgorithm: aws.String("AES256")}))
 }

@@ -145,6 +145,47 @@ func TestWritesThatNeverArrive(t *testing.T) {
 	require.Equal(t, before.Version, now.Version)
 }
 
+// TestLostBatches loses the answers of a batch of deletions: what is gone is asked of each key.
+func TestLostBatches(t *testing.T) {
+	p, d := newProxy(t)
+	p.enforce(t)
+	fill := func() []backends.Target {
+		var targets []backends.Target
+		for _, key := range []string{"a", "b", "c"} {
+			targets = append(targets, backends.Target{Key: key, Version: put(t, d, key, []byte(key)).Version})
+		}
+		return targets
+	}
+	targets := fill()
+	p.spoil("POST ?delete", 1, loseAnswer)
+	require.NoError(t, d.Delete(t.Context(), targets))
+	targets = fill()
+	p.seen()
+	p.spoil("POST ?delete", maxAttempts, loseAnswer)
+	require.NoError(t, d.Delete(t.Context(), targets))
+	require.Len(t, p.seen(), maxAttempts+len(targets))
+
+	// It never arrives, one is gone all the same, and one has been replaced.
+	targets = fill()
+	put(t, d, "b", []byte("newer"))
+	require.NoError(t, d.Delete(t.Context(), backends.Targets("c")))
+	p.spoil("POST ?delete", maxAttempts, loseRequest)
+	err := d.Delete(t.Context(), targets)
+	failed := make(map[string]backends.Kind)
+	for _, one := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:forcetypeassert // joined, says the contract
+		var e *backends.Error
+		require.ErrorAs(t, one, &e)
+		failed[e.Key] = e.Kind
+	}
+	require.Equal(t, map[string]backends.Kind{"a": backends.ErrUnavailable, "b": backends.ErrChanged}, failed)
+
+	// The store is away for good: it is asked for each once more at the most.
+	p.seen()
+	p.spoil("", 1000, loseRequest)
+	require.ErrorIs(t, d.Delete(t.Context(), targets), backends.ErrUnavailable)
+	require.LessOrEqual(t, len(p.seen()), maxAttempts+len(targets))
+}
+
 func TestLostAnswerOfAWriteThatLost(t *testing.T) {
 	p, d := newProxy(t)
 	theirs := []byte("theirs")

@@ -2,6 +2,8 @@ package s3store
 
 import (
 	"context"
+	"crypto/md5" //nolint:gosec // for its size
+	"encoding/hex"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,7 +25,23 @@ func (d *Driver) Stat(ctx context.Context, key string) (backends.Info, error) {
 	if err != nil {
 		return backends.Info{}, d.fail("stat", key, err)
 	}
-	return infoOf(key, head), nil
+	info := infoOf(key, head)
+	info.MD5 = d.md5In(head)
+	return info, nil
+}
+
+// md5In returns the MD5 that an ETag is, nil if it is none: AWS says so of what was written at
+// once and is not encrypted by another's key. Of other stores nobody knows.
+func (d *Driver) md5In(head *s3.HeadObjectOutput) []byte {
+	encrypted := head.SSECustomerAlgorithm != nil || head.ServerSideEncryption != "" && head.ServerSideEncryption != types.ServerSideEncryptionAes256
+	if !d.traits.aws || d.traits.directory || encrypted {
+		return nil
+	}
+	sum, err := hex.DecodeString(version(head.ETag))
+	if err != nil || len(sum) != md5.Size { // that of parts has their number behind it
+		return nil
+	}
+	return sum
 }
 
 func infoOf(key string, head *s3.HeadObjectOutput) backends.Info {

@@ -44,6 +44,8 @@ const (
 // tuning is what tests change.
 type tuning struct {
 	minDelay, answerTimeout, copyTimeout, stallTimeout time.Duration
+
+	transport http.RoundTripper // in place of connections; nil for these
 }
 
 func defaultTuning() tuning {
@@ -57,21 +59,26 @@ type pools struct {
 }
 
 func newPools(tune tuning, roots *x509.CertPool) pools {
-	return pools{
+	p := pools{
 		quick:   newHTTPClient(tune.answerTimeout, tune.stallTimeout, roots),
 		patient: newHTTPClient(tune.copyTimeout, tune.stallTimeout, roots),
 	}
+	if tune.transport != nil {
+		p.quick.transport, p.patient.transport = tune.transport, tune.transport
+	}
+	return p
 }
 
 func (p pools) close() {
-	p.quick.transport.CloseIdleConnections()
-	p.patient.transport.CloseIdleConnections()
+	for _, c := range []*httpClient{p.quick, p.patient} {
+		(&http.Client{Transport: c.transport}).CloseIdleConnections()
+	}
 }
 
 // httpClient is what the SDK sends requests with. It follows no redirect: the signature
 // of a request holds for one host only.
 type httpClient struct {
-	transport    *http.Transport
+	transport    http.RoundTripper
 	stallTimeout time.Duration
 }
 
