@@ -61,6 +61,7 @@ vet: ## Run go vet
 .PHONY: docs
 docs: ## Write the generated part of the documents anew
 	$(GO) test ./config -run TestReference -update
+	$(GO) test ./integration -run TestCapabilityTable -update
 
 .PHONY: compose-test
 compose-test: ## Try docker-compose.yml: upload over FTP, read the object back
