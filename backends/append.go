@@ -33,6 +33,38 @@ func (w *Writer) appending() bool {
 	return w.opts.Append && w.opts.Offset == 0 && !w.opts.IfAbsent && w.store.appends != nil
 }
 
+// openKept opens the bytes that are kept. An append keeps those of a newer object if there is one
+// by now; nil if none of them are to be read.
+func (w *Writer) openKept() (*Reader, error) {
+	for try := 1; ; try++ {
+		w.unread = false
+		r, err := w.store.open(w.ctx, w.key, w.old.Version, 0, w.kept)
+		if replaced := lostRace(err) || errors.Is(err, ErrNotExist); !replaced || !w.appending() || try == appendTries {
+			return r, err
+		}
+		if err := w.lookAgain(); err != nil || !w.unread {
+			return nil, err
+		}
+	}
+}
+
+// lookAgain continues what the object is by now. Nothing has been read or added yet.
+func (w *Writer) lookAgain() error {
+	old, err := w.store.driver.Stat(w.ctx, w.key)
+	absent := errors.Is(err, ErrNotExist)
+	if err != nil && !absent {
+		return err
+	}
+	must, write := w.store.divide(conditions{ifAbsent: absent, ifVersion: old.Version})
+	w.must, w.write.IfAbsent, w.write.IfVersion = must, write.IfAbsent, write.IfVersion
+	if absent {
+		w.old, w.kept = nil, 0
+		return nil
+	}
+	w.keep(old, old.Size)
+	return nil
+}
+
 // publishBehind publishes an append. If another writer was faster, and the new bytes are all
 // still in memory, they are written behind the other's.
 func (w *Writer) publishBehind(ctx context.Context) (Info, error) {

@@ -83,10 +83,12 @@ func (w *Writer) readKept() error {
 	if !w.unread {
 		return nil
 	}
-	w.unread = false
-	r, err := w.store.open(w.ctx, w.key, w.old.Version, 0, w.kept)
+	r, err := w.openKept()
 	if err != nil {
 		return w.fail(err)
+	}
+	if r == nil {
+		return nil
 	}
 	defer r.Close() //nolint:errcheck // the bytes have been counted
 	if _, err := w.readAll(r); err != nil {

@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ var (
 		{"AnOffsetIntoWhatChangesMeanwhile", 0, withStore(func(t *testing.T, s *store) {
 			for _, size := range []int64{100, s.part} {
 				s.save(t, "a", noise(1, size))
-				w := s.writing(t, "a", backends.CreateOptions{Offset: 50}, []byte("mine"))
+				w := s.writing(t, backends.CreateOptions{Offset: 50}, []byte("mine"))
 				s.save(t, "a", []byte("somebody else's"))
 				_, err := w.Commit(t.Context())
 				requireError(t, err, backends.ErrChanged)
@@ -100,7 +101,7 @@ var (
 					if before > 0 {
 						s.save(t, "a", noise(1, before))
 					}
-					w := s.writing(t, "a", appending, mine)
+					w := s.writing(t, appending, mine)
 					s.save(t, "a", theirs)
 					info, err := w.Commit(t.Context())
 					if err != nil { // a part was full with what was there before
@@ -117,14 +118,33 @@ var (
 		})},
 		{"AppendToWhatGoesMeanwhile", 0, withStore(func(t *testing.T, s *store) {
 			s.save(t, "a", noise(1, 100))
-			w := s.writing(t, "a", appending, []byte("mine"))
+			w := s.writing(t, appending, []byte("mine"))
 			require.NoError(t, s.Remove(t.Context(), "a"))
 			_, err := w.Commit(t.Context())
 			require.NoError(t, err)
 			s.requireObject(t, "a", []byte("mine"))
 		})},
+		{"AppendToWhatChangesBeforeItBegins", 0, withStore(func(t *testing.T, s *store) {
+			for _, now := range []int64{-1, 0, 50, max(s.limits.MinBase, 200)} { // -1: gone
+				s.save(t, "a", noise(1, 100))
+				w, err := s.Create(t.Context(), "a", appending)
+				require.NoError(t, err)
+				var whole []byte
+				if now < 0 {
+					require.NoError(t, s.Remove(t.Context(), "a"))
+				} else {
+					whole = noise(2, now)
+					s.save(t, "a", whole)
+				}
+				_, err = w.Write([]byte("mine"))
+				require.NoError(t, err)
+				_, err = w.Commit(t.Context())
+				require.NoError(t, err)
+				s.requireObject(t, "a", slices.Concat(whole, []byte("mine")))
+			}
+		})},
 		{"AppendIfAbsentToWhatAppearsMeanwhile", 0, withStore(func(t *testing.T, s *store) {
-			w := s.writing(t, "a", backends.CreateOptions{Append: true, IfAbsent: true}, []byte("mine"))
+			w := s.writing(t, backends.CreateOptions{Append: true, IfAbsent: true}, []byte("mine"))
 			s.save(t, "a", []byte("somebody else's"))
 			_, err := w.Commit(t.Context())
 			requireError(t, err, backends.ErrExist)
@@ -132,7 +152,7 @@ var (
 		})},
 		{"AnAppendThatWasSentMeanwhile", 0, withStore(func(t *testing.T, s *store) {
 			s.save(t, "a", noise(1, 100))
-			w := s.writing(t, "a", appending, noise(2, 2*s.part))
+			w := s.writing(t, appending, noise(2, 2*s.part))
 			s.save(t, "a", []byte("somebody else's"))
 			_, err := w.Commit(t.Context())
 			requireError(t, err, backends.ErrChanged)
@@ -144,14 +164,22 @@ var (
 				if before > 0 {
 					s.save(t, "log", noise(9, before))
 				}
-				var writers []*backends.Writer
-				for i := range sessions { // all begin where it ends now
-					writers = append(writers, s.writing(t, "log", appending, record(i)))
-				}
 				group := errgroup.Group{}
-				for _, w := range writers {
-					group.Go(func() error { _, err := w.Commit(t.Context()); return err })
+				begun := make(chan struct{})
+				for i := range sessions { // all begin where it ends now
+					w, err := s.Create(t.Context(), "log", appending)
+					require.NoError(t, err)
+					group.Go(func() error {
+						<-begun
+						_, err := w.Write(record(i))
+						if err != nil {
+							return errors.Join(err, w.Abort(t.Context()))
+						}
+						_, err = w.Commit(t.Context())
+						return err
+					})
 				}
+				close(begun)
 				require.NoError(t, group.Wait())
 				whole := s.load(t, "log", 0)
 				require.Len(t, whole, int(before)+sessions*len(record(0)))
@@ -184,10 +212,10 @@ var (
 // record is what one of many appends.
 func record(i int) []byte { return fmt.Appendf(nil, "record %03d: %v\n", i, strings.Repeat("x", 500)) }
 
-// writing returns a Writer that data was written to.
-func (s *store) writing(t *testing.T, key string, opts backends.CreateOptions, data []byte) *backends.Writer {
+// writing returns a Writer of "a" that data was written to.
+func (s *store) writing(t *testing.T, opts backends.CreateOptions, data []byte) *backends.Writer {
 	t.Helper()
-	w, err := s.Create(t.Context(), key, opts)
+	w, err := s.Create(t.Context(), "a", opts)
 	require.NoError(t, err)
 	_, err = w.ReadFrom(bytes.NewReader(data))
 	require.NoError(t, err)
