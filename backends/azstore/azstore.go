@@ -37,6 +37,9 @@ const (
 	// maxBaseBlocks is how many of the blocks are kept free for WriteOptions.Base. A base of more
 	// is put together anew, into blocks of maxBlock at most: that is room for 38 TiB.
 	maxBaseBlocks = 10_000
+	// minBase is where taking a base inside the store begins to pay: it is four or five requests, and to read
+	// so few bytes and put them again is two. A logger that appends to a small file gains by that.
+	minBase = 256 << 10
 	// maxObject is the largest blob.
 	maxObject = maxBlocks * maxBlock
 	// maxKey is the most characters of a blob's name; of bytes, which is what others count, no
@@ -95,7 +98,7 @@ func (d *Driver) Describe() (backends.Caps, backends.Limits) {
 		MinPart:     1,
 		MaxPart:     maxBlock,
 		MaxParts:    maxBlocks - maxBaseBlocks,
-		MinBase:     1,
+		MinBase:     minBase,
 		MaxKey:      maxKey,
 		DeleteBatch: maxDelete,
 		Checksum:    backends.CRC64NVME,

@@ -47,6 +47,9 @@ const (
 	// maxParts is no limit of the store, which composes any number in steps. It is enough to reach
 	// maxObject with parts that begin small and grow, and keeps what an upload remembers small.
 	maxParts = 100_000
+	// minBase is where taking a base inside the store begins to pay: it is six requests, and to read
+	// so few bytes and put them again is two. A logger that appends to a small file gains by that.
+	minBase = 256 << 10
 	// maxKey is the most bytes of a key.
 	maxKey = 1024
 	// maxPage is the most entries of a listing.
@@ -102,6 +105,7 @@ func (d *Driver) Describe() (backends.Caps, backends.Limits) {
 		MaxObject:   maxObject,
 		MaxPut:      maxObject,
 		MinPart:     1,
+		MinBase:     minBase,
 		MaxPart:     maxObject,
 		MaxParts:    maxParts,
 		MaxKey:      maxKey,
