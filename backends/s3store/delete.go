@@ -66,23 +66,27 @@ func (d *Driver) deleteBatch(ctx context.Context, batch []backends.Target) (errs
 		return d.undeleted(ctx, batch, err)
 	}
 	for _, e := range out.Errors {
-		err := &smithy.GenericAPIError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message)}
-		if kindOf(err) != backends.ErrNotExist {
-			errs = append(errs, d.fail("delete", aws.ToString(e.Key), err))
+		key, err := aws.ToString(e.Key), &smithy.GenericAPIError{Code: aws.ToString(e.Code), Message: aws.ToString(e.Message)}
+		switch kindOf(err) {
+		case backends.ErrNotExist:
+		case backends.ErrChanged:
+			errs = append(errs, d.undeleted(ctx, backends.Targets(key), err)...)
+		default:
+			errs = append(errs, d.fail("delete", key, err))
 		}
 	}
 	return errs
 }
 
 // undeleted returns an error for each of targets that is still there after its deletion failed
-// with err. Where the store has not answered it is asked, for all of them but only once: it may
-// be away.
+// with err. The store is asked where it has not answered, and where a version was not there: it
+// says the same of another version and of none. It is asked once, because it may be away.
 func (d *Driver) undeleted(ctx context.Context, targets []backends.Target, err error) []error {
 	errs := make([]error, len(targets))
 	for i, target := range targets {
 		errs[i] = d.fail("delete", target.Key, err)
 	}
-	if !unanswered(err) {
+	if !unanswered(err) && kindOf(err) != backends.ErrChanged {
 		return errs
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resolveTimeout)

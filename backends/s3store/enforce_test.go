@@ -59,7 +59,7 @@ func (e *enforcer) serve(w http.ResponseWriter, r *http.Request, forward http.Ha
 			refusal = cmp.Or(refusal, e.check(r, key, r.Header.Get("If-Match"), r.Header.Get("If-None-Match")))
 		}
 	case r.Method == http.MethodDelete && !query.Has("uploadId"):
-		refusal = e.check(r, key, r.Header.Get("If-Match"), "")
+		refusal = e.checkDelete(r, key, r.Header.Get("If-Match"))
 	}
 	if refusal != "" {
 		answer(statusOfCode[refusal], refusal)(w, r, nil)
@@ -84,6 +84,14 @@ func (e *enforcer) check(r *http.Request, key, ifMatch, ifNoneMatch string) stri
 	case err != nil && ifMatch != "":
 		return "NoSuchKey"
 	case err == nil && (ifMatch != "" && ifMatch != aws.ToString(head.ETag) || ifNoneMatch != ""):
+		return "PreconditionFailed"
+	}
+	return ""
+}
+
+// checkDelete says the same of another version and of none.
+func (e *enforcer) checkDelete(r *http.Request, key, ifMatch string) string {
+	if e.check(r, key, ifMatch, "") != "" {
 		return "PreconditionFailed"
 	}
 	return ""
@@ -155,7 +163,7 @@ func (e *enforcer) deleteMany(w http.ResponseWriter, r *http.Request) {
 	}
 	var left []types.ObjectIdentifier
 	for _, o := range asked.Object {
-		if code := e.check(r, o.Key, o.ETag, ""); code != "" {
+		if code := e.checkDelete(r, o.Key, o.ETag); code != "" {
 			result.Error = append(result.Error, refused{o.Key, code, "made up"})
 		} else {
 			left = append(left, types.ObjectIdentifier{Key: &o.Key})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -18,6 +19,9 @@ var errLongKey = fmt.Errorf("longer than %d bytes", maxKey)
 const (
 	codeNoSuchUpload = "NoSuchUpload"
 	codeInvalidPart  = "InvalidPart"
+	codeNoACLs       = "AccessControlListNotSupported"
+
+	kmsCodes = "KMS." // begins those of the KMS, which S3 hands on
 )
 
 // kinds tells what the codes of S3, and MinIO's own, mean to a caller. What only an operator
@@ -61,6 +65,8 @@ var kinds = map[string]backends.Kind{
 	"XMinioInvalidResourceName":     backends.ErrInvalid,
 	"XMinioObjectExistsAsDirectory": backends.ErrInvalid,
 
+	"InvalidTag": backends.ErrInvalid,
+
 	"NotImplemented": backends.ErrUnsupported,
 
 	"SlowDown":                     backends.ErrUnavailable,
@@ -77,6 +83,8 @@ var kinds = map[string]backends.Kind{
 	"PermanentRedirect":            backends.ErrUnavailable,
 	"TemporaryRedirect":            backends.ErrUnavailable,
 	"AuthorizationHeaderMalformed": backends.ErrUnavailable,
+	codeNoACLs:                     backends.ErrUnavailable,
+	"InvalidStorageClass":          backends.ErrUnavailable,
 }
 
 // statuses are for codes that are not in kinds, and for answers without one.
@@ -100,8 +108,12 @@ func kindOf(err error) backends.Kind {
 	if role := (*roleError)(nil); errors.As(err, &role) && !errors.Is(err, context.Canceled) {
 		return backends.ErrUnavailable
 	}
-	if kind, ok := kinds[codeOf(err)]; ok {
+	code := codeOf(err)
+	if kind, ok := kinds[code]; ok {
 		return kind
+	}
+	if strings.HasPrefix(code, kmsCodes) {
+		return backends.ErrUnavailable
 	}
 	status := statusOf(err)
 	if kind, ok := statuses[status]; ok {
@@ -180,7 +192,15 @@ func (d *Driver) hint(err error) string {
 	if role := (*roleError)(nil); errors.As(err, &role) {
 		return "the role cannot be assumed"
 	}
-	switch codeOf(err) {
+	code := codeOf(err)
+	if strings.HasPrefix(code, kmsCodes) {
+		return "the KMS does not give the key"
+	}
+	switch code {
+	case codeNoACLs:
+		return "the bucket takes no ACLs"
+	case "InvalidStorageClass":
+		return "the storage class is not known there"
 	case "NoSuchBucket":
 		return hintNoBucket
 	case "InvalidAccessKeyId":

@@ -2,7 +2,6 @@ package s3store
 
 import (
 	"context"
-
 	"io"
 	"net/http"
 	"testing"
@@ -55,6 +54,12 @@ func TestKinds(t *testing.T) {
 		{answered(400, "XMinioAdminBucketQuotaExceeded"), backends.ErrQuota},
 		{answered(507, "AnotherVendorsCode"), backends.ErrQuota},
 		{answered(501, "NotImplemented"), backends.ErrUnsupported},
+		{answered(400, "InvalidTag"), backends.ErrInvalid},
+		{answered(400, "InvalidStorageClass"), backends.ErrUnavailable},
+		{answered(400, "AccessControlListNotSupported"), backends.ErrUnavailable},
+		{answered(400, "KMS.DisabledException"), backends.ErrUnavailable},
+		{&roleError{answered(403, "AccessDenied")}, backends.ErrUnavailable},
+		{&roleError{context.Canceled}, backends.ErrUnknown},
 		{answered(429, "TooManyRequests"), backends.ErrUnavailable},
 		{answered(503, "SlowDown"), backends.ErrUnavailable},
 		{answered(500, "InternalError"), backends.ErrUnavailable},

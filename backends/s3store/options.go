@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // The ways to have the store verify the bytes it is sent.
@@ -76,6 +79,9 @@ func (o Options) validate() error {
 	case "", ChecksumCRC64NVME, ChecksumSHA256:
 	default:
 		bad("checksum", fmt.Sprintf("%s or %s, not %q", ChecksumCRC64NVME, ChecksumSHA256, o.Checksum))
+	}
+	if acl := types.ObjectCannedACL(o.ACL); acl != "" && !slices.Contains(acl.Values(), acl) {
+		bad("acl", fmt.Sprintf("one of %v, not %q", acl.Values(), acl))
 	}
 	o.Encryption.validate(o, bad)
 	o.Role.validate(bad)

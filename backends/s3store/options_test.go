@@ -66,6 +66,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"a directory bucket's payer":      {func(o *Options) { directory(o).RequestPayer = true }, "request_payer"},
 		"a directory bucket's users":      {func(o *Options) { directory(o).Role = Role{ARN: "arn:x", UserCredentials: true} }, "user_credentials"},
 		"elsewhere the name says nothing": {func(o *Options) { o.Bucket, o.ACL = "drop--use1-az4--x-s3", "private" }, ""},
+		"an ACL":                          {func(o *Options) { o.ACL = "bucket-owner-full-control" }, ""},
+		"an unknown ACL":                  {func(o *Options) { o.ACL = "everybody" }, "acl"},
 		"an unknown checksum":             {func(o *Options) { o.Checksum = "md5" }, "checksum"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -84,7 +84,7 @@ func (d *Driver) head(ctx context.Context, key, version string, options ...func(
 // orAbsent returns err, or that there is no object at key. AWS says 403 of what is absent to
 // those who may not list the bucket, and counts those who may list their prefixes among them.
 func (d *Driver) orAbsent(ctx context.Context, key string, err error) error {
-	if d.prefixes == nil || kindOf(err) != backends.ErrPermission {
+	if !d.scoped || kindOf(err) != backends.ErrPermission {
 		return err
 	}
 	page, listErr := d.ListPage(ctx, backends.ListOptions{Prefix: key, Recursive: true, Max: 1})

@@ -5,12 +5,15 @@
 // alike: the store verifies the sum that was computed while the buffers filled, nothing is
 // read twice, and a retry rewinds. What a vendor leaves out or gets wrong is worked around in
 // one place each: conditional copies (copy.go), lost answers (resolve.go, orphans.go), ranges at
-// the end of an object (read.go), parts taken from other objects (upload.go).
+// the end of an object (read.go), parts taken from other objects (upload.go), absent objects that
+// seem to be forbidden (resolve.go), directory buckets (directory.go).
 //
 // It uses the rights s3:ListBucket and s3:ListBucketMultipartUploads on the bucket and
 // s3:GetObject, s3:PutObject, s3:DeleteObject, s3:AbortMultipartUpload and
-// s3:ListMultipartUploadParts on its objects. For a drop box that can only be written to,
-// PutObject and AbortMultipartUpload are enough; what a lost answer has left cannot be found then.
+// s3:ListMultipartUploadParts on its objects; where objects have tags also s3:GetObjectTagging and
+// s3:PutObjectTagging, for an ACL s3:PutObjectAcl, for SSE-KMS kms:GenerateDataKey and kms:Decrypt
+// of the key. For a drop box that can only be written to, PutObject and AbortMultipartUpload are
+// enough; what a lost answer has left cannot be found then.
 package s3store
 
 import (
@@ -55,7 +58,7 @@ type Driver struct {
 	owner      *s3.Client // of the whole bucket; the same but for a driver made by Scope
 	own        *ownUploads
 	scopes     *scopes
-	prefixes   []string // of the Scope it was made for; nil for the whole bucket
+	scoped     bool // it was made by Scope
 }
 
 // traits is what is known of the store, and not asked for.

@@ -43,7 +43,7 @@ func (d *Driver) Scope(scope backends.Scope) (backends.Driver, error) {
 		scoped := *d
 		scoped.client = d.connection.client(d.connection.assume(d.opts.Role, name, policy))
 		scoped.opts.Role.UserCredentials = false // its own scope is as narrow as can be
-		scoped.prefixes = scope.Prefixes
+		scoped.scoped = true
 		return &scoped
 	}), nil
 }
