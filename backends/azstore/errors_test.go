@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 // answered is an error as the SDK makes it of a store's answer.
@@ -49,7 +50,7 @@ func TestKinds(t *testing.T) {
 		{noToken{errors.New("x")}, backends.ErrUnavailable},
 		{io.ErrUnexpectedEOF, backends.ErrUnavailable},
 		{context.DeadlineExceeded, backends.ErrUnavailable},
-		{errStalled, backends.ErrUnavailable},
+		{transport.ErrStalled, backends.ErrUnavailable},
 		{context.Canceled, backends.ErrUnknown},
 	} {
 		require.Equal(t, c.kind, kindOf(c.err), "%v", c.err)

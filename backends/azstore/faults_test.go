@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 func TestCorruptedBodyIsRefused(t *testing.T) {
@@ -200,8 +201,8 @@ func TestStalledAndBrokenBodies(t *testing.T) {
 	put(t, d, "a", make([]byte, mebi))
 	d = p.openImpatient(t)
 	for cause, end := range map[error]func(*http.Request){
-		errStalled:          func(r *http.Request) { <-r.Context().Done() },
-		io.ErrUnexpectedEOF: func(*http.Request) { panic(http.ErrAbortHandler) },
+		transport.ErrStalled: func(r *http.Request) { <-r.Context().Done() },
+		io.ErrUnexpectedEOF:  func(*http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		p.spoil("GET /a", 1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 			w.Header().Set("Content-Length", "1048576")

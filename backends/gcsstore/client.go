@@ -16,7 +16,7 @@ const googleEndpoint = "https://storage.googleapis.com"
 func (d *Driver) connect(ctx context.Context) error {
 	d.transport = newTransport(d.tune)
 	if !d.opts.anonymous() {
-		d.transport.identity = &identity{opts: d.opts, client: &http.Client{Transport: d.transport.http, Timeout: d.tune.answerTimeout}}
+		d.transport.identity = &identity{opts: d.opts, client: &http.Client{Transport: d.transport.Client, Timeout: d.tune.answerTimeout}}
 	}
 	// Followed, a redirect would show the token to whom it leads to; there are none in this API.
 	d.client = &http.Client{Transport: d.transport, CheckRedirect: noRedirect}

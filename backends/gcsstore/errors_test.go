@@ -12,6 +12,7 @@ import (
 	"google.golang.org/api/googleapi"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 // answered is an error as the library makes it of an answer of the JSON API.
@@ -56,7 +57,7 @@ func TestKinds(t *testing.T) {
 		{&credentialsError{errors.New("none")}, backends.ErrUnavailable},
 		{io.ErrUnexpectedEOF, backends.ErrUnavailable},
 		{context.DeadlineExceeded, backends.ErrUnavailable},
-		{errStalled, backends.ErrUnavailable},
+		{transport.ErrStalled, backends.ErrUnavailable},
 		{context.Canceled, backends.ErrUnknown},
 		{errSum, backends.ErrInvalid},
 		{answered(418, "teapot"), backends.ErrUnknown},

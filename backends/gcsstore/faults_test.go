@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 // TestLostAnswers cuts the answer of a write, which is then tried again and finds its own work
@@ -302,7 +303,7 @@ func TestStalledBody(t *testing.T) {
 	require.NoError(t, err)
 	defer content.Close()
 	_, err = io.ReadAll(content)
-	require.ErrorIs(t, err, errStalled)
+	require.ErrorIs(t, err, transport.ErrStalled)
 	require.ErrorIs(t, err, backends.ErrUnavailable)
 }
 

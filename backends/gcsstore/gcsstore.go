@@ -67,7 +67,7 @@ type Driver struct {
 	tune       tuning
 	encryption []byte // Options.EncryptionKey; nil for none
 	endpoint   string // with scheme and host
-	transport  *transport
+	transport  *authorized
 	client     *http.Client
 	bucket     *storage.BucketHandle
 	composer   *rawstorage.ObjectsService // for what the bucket's handle cannot say (compose.go)
@@ -136,7 +136,7 @@ func (d *Driver) CheckKey(key string) error {
 
 // Close implements backends.Driver.
 func (d *Driver) Close() error {
-	d.transport.http.CloseIdleConnections()
+	d.transport.CloseIdleConnections()
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 // answered is an error as the SDK makes it of a store's answer.
@@ -67,7 +68,7 @@ func TestKinds(t *testing.T) {
 		{answered(400, "AnotherVendorsCode"), backends.ErrUnknown},
 		{io.ErrUnexpectedEOF, backends.ErrUnavailable},
 		{context.DeadlineExceeded, backends.ErrUnavailable},
-		{errStalled, backends.ErrUnavailable},
+		{transport.ErrStalled, backends.ErrUnavailable},
 		{context.Canceled, backends.ErrUnknown},
 		{errSum, backends.ErrInvalid},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 func TestCorruptedBodyIsRefused(t *testing.T) {
@@ -284,7 +285,7 @@ func TestStalledBodies(t *testing.T) {
 	require.NoError(t, err)
 	got, err := io.ReadAll(content)
 	require.ErrorIs(t, err, backends.ErrUnavailable, "the Store reads on from there")
-	require.ErrorIs(t, err, errStalled)
+	require.ErrorIs(t, err, transport.ErrStalled)
 	require.Len(t, got, 1000)
 	require.NoError(t, content.Close())
 
