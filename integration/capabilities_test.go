@@ -102,7 +102,7 @@ func abilityTable(w *strings.Builder, columns []column) {
 
 func limitTable(w *strings.Builder, columns []column) {
 	header(w, "Limit", columns)
-	bytes := func(n int64) string { return strings.Replace(humanize.IBytes(uint64(n)), ".0 ", " ", 1) } //nolint:gosec // sizes
+	bytes := func(n int64) string { return strings.Replace(humanize.IBytes(uint64(n)), ".0 ", " ", 1) }
 	for _, row := range []struct {
 		name string
 		of   func(l backends.Limits) string

@@ -32,6 +32,8 @@ func TestEveryStore(t *testing.T) {
 
 // everyStore are the lines of the dialogue: a command, and behind ← the bytes it sends, as
 // "text" or the number of bytes of noise. What a command receives is shown below its replies.
+//
+//nolint:dupword // commands that are repeated
 const everyStore = `
 STOR small.txt ← "hello "
 SIZE small.txt

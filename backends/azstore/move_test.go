@@ -1,12 +1,15 @@
 package azstore
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -203,3 +206,26 @@ func TestRenamesAreAskedOfTheOtherEndpoint(t *testing.T) {
 	require.Equal(t, `"0x1"`, h.Get("X-Ms-Source-If-Match"))
 	require.Equal(t, "acct.dfs.core.windows.net", renameHost("acct.blob.core.windows.net"))
 }
+
+// TestRenamesNameTheOtherEndpoint: Azure looks at the header, not at the address it was sent to.
+func TestRenamesNameTheOtherEndpoint(t *testing.T) {
+	var sent *http.Request
+	pipeline := runtime.NewPipeline("test", "v1", runtime.PipelineOptions{}, &policy.ClientOptions{
+		PerCallPolicies: []policy.Policy{policyFunc(renaming)},
+		Transport: transporter(func(req *http.Request) (*http.Response, error) {
+			sent = req
+			return &http.Response{StatusCode: http.StatusCreated, Body: http.NoBody, Request: req}, nil
+		}),
+	})
+	ctx := context.WithValue(t.Context(), renameKey{}, &rename{source: "box/a"})
+	req, err := runtime.NewRequest(ctx, http.MethodPut, "https://acct.blob.core.windows.net/box/b")
+	require.NoError(t, err)
+	_, err = pipeline.Do(req) //nolint:bodyclose // there is none
+	require.NoError(t, err)
+	require.Equal(t, "acct.dfs.core.windows.net", sent.URL.Host)
+	require.Equal(t, "acct.dfs.core.windows.net", sent.Host)
+}
+
+type transporter func(*http.Request) (*http.Response, error)
+
+func (t transporter) Do(req *http.Request) (*http.Response, error) { return t(req) }
