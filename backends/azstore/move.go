@@ -122,6 +122,7 @@ func renaming(req *policy.Request) (*http.Response, error) {
 	raw := req.Raw()
 	if r, ok := raw.Context().Value(renameKey{}).(*rename); ok {
 		raw.URL.Host = renameHost(raw.URL.Host)
+		raw.Host = raw.URL.Host // which is what Azure goes by
 		query := raw.URL.Query()
 		query.Set("mode", "legacy")
 		raw.URL.RawQuery = query.Encode()
