@@ -115,10 +115,6 @@ func (u *upload) take(ctx context.Context, op, name, version string) error {
 	if len(u.base.pieces) == 0 {
 		return nil
 	}
-	url, authorization, err := d.source.source(ctx, name)
-	if err != nil {
-		return d.fail(op, u.key, err)
-	}
 	names := make([]string, len(u.base.pieces))
 	group, pieceCtx := errgroup.WithContext(patiently(ctx))
 	group.SetLimit(parallelPieces)
@@ -126,7 +122,11 @@ func (u *upload) take(ctx context.Context, op, name, version string) error {
 		id := u.nextID(uint16(firstPiece+i), 0)
 		names[i] = id.String()
 		group.Go(func() error {
-			_, err := d.blockBlob(d.name(u.key)).StageBlockFromURL(pieceCtx, id.String(), url, &blockblob.StageBlockFromURLOptions{
+			url, authorization, err := d.source.source(pieceCtx, name) // for all of them it might end too soon
+			if err != nil {
+				return err
+			}
+			_, err = d.blockBlob(d.name(u.key)).StageBlockFromURL(pieceCtx, id.String(), url, &blockblob.StageBlockFromURLOptions{
 				CopySourceAuthorization:        authorization,
 				Range:                          blob.HTTPRange{Offset: piece.first, Count: piece.size},
 				SourceModifiedAccessConditions: &blob.SourceModifiedAccessConditions{SourceIfMatch: pinned(version)},

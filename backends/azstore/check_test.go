@@ -5,8 +5,11 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -110,9 +113,12 @@ func TestSAS(t *testing.T) {
 // tlsDriver returns a driver that may send what goes over https only, and what its store hears.
 func tlsDriver(t *testing.T, change func(*Options)) (*Driver, *[]http.Header) {
 	t.Helper()
+	var mu sync.Mutex
 	var heard []http.Header
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
 		heard = append(heard, r.Header.Clone())
+		mu.Unlock()
 		w.Header().Set("ETag", `"0x1"`)
 		w.Header().Set("x-ms-meta-uploadid", "x")
 		if r.Method == http.MethodPut {
@@ -163,6 +169,28 @@ type credential struct {
 
 func (c credential) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	return azcore.AccessToken{Token: c.token}, c.err
+}
+
+// endingSource authorizes each request anew, as a credential does whose token ends.
+type endingSource struct{ asked atomic.Int32 }
+
+func (s *endingSource) source(context.Context, string) (string, *string, error) {
+	authorization := fmt.Sprintf("Bearer %d", s.asked.Add(1))
+	return "https://example.org/source", &authorization, nil
+}
+
+// TestEachPieceIsAuthorizedAnew: a large copy takes longer than a token or a signature holds.
+func TestEachPieceIsAuthorizedAnew(t *testing.T) {
+	d, heard := tlsDriver(t, func(*Options) {})
+	d.source = &endingSource{}
+	u := d.newUpload("a", backends.WriteOptions{}, newUploadToken())
+	u.base.pieces = spans(0, 3*pieceSize, maxBaseBlocks)
+	require.NoError(t, u.take(t.Context(), "copy", "b", "0x1"))
+	used := map[string]bool{}
+	for _, h := range *heard {
+		used[h.Get("X-Ms-Copy-Source-Authorization")] = true
+	}
+	require.Len(t, used, 3)
 }
 
 func TestIdentityThatIsRefused(t *testing.T) {
