@@ -25,16 +25,19 @@ func (d *Driver) Copy(ctx context.Context, dst string, src backends.Info, opts b
 	if err != nil {
 		return backends.Info{}, d.fail(op, src.Key, err)
 	}
-	keep, err := d.keep(ctx, head, dst, opts)
-	if err != nil {
-		return backends.Info{}, d.fail(op, src.Key, err)
-	}
+	keep := d.keep(head, dst)
 	src = head.info(src.Key)
 	onto := d.name(dst) == head.name
 	attributes := opts.ContentType != "" || opts.Tags != nil || opts.StorageClass != ""
+	if onto && !attributes && !opts.IfAbsent {
+		return d.setMetadata(ctx, op, src, opts, keep) // which leaves the tags as they are
+	}
+	if opts.Tags == nil {
+		if keep.tags, err = d.tagsOf(ctx, head); err != nil {
+			return backends.Info{}, d.fail(op, src.Key, err)
+		}
+	}
 	switch {
-	case onto && !attributes && !opts.IfAbsent:
-		return d.setMetadata(ctx, op, src, opts, keep)
 	case onto && !opts.IfAbsent:
 		return d.rewrite(ctx, op, src, opts, keep)
 	case opts.ContentType == "" && src.Size <= maxCopy && d.encrypt.key == nil && !onto:
@@ -55,8 +58,8 @@ func (d *Driver) sourceOf(ctx context.Context, src backends.Info) (properties, e
 	return found, err
 }
 
-// keep returns what a copy of head has in common with it unless opts says otherwise.
-func (d *Driver) keep(ctx context.Context, head properties, dst string, opts backends.WriteOptions) (kept, error) {
+// keep returns what a copy of head has in common with it unless opts says otherwise, but for the tags.
+func (d *Driver) keep(head properties, dst string) kept {
 	k := kept{copying: true, meta: maps.Clone(head.meta), headers: &blob.HTTPHeaders{
 		BlobCacheControl:       head.CacheControl,
 		BlobContentDisposition: head.ContentDisposition,
@@ -72,18 +75,23 @@ func (d *Driver) keep(ctx context.Context, head properties, dst string, opts bac
 	if head.AccessTier != nil && !deref(head.AccessTierInferred) {
 		k.tier = to.Ptr(blob.AccessTier(*head.AccessTier))
 	}
-	if deref(head.TagCount) == 0 || opts.Tags != nil {
-		return k, nil
+	return k
+}
+
+// tagsOf asks for the tags of a blob if it has any. That takes a right of its own, which others have not.
+func (d *Driver) tagsOf(ctx context.Context, head properties) (map[string]string, error) {
+	if deref(head.TagCount) == 0 {
+		return nil, nil
 	}
-	tags, err := d.blob(head.name).GetTags(ctx, nil)
+	found, err := d.blob(head.name).GetTags(ctx, nil)
 	if err != nil {
-		return k, err
+		return nil, err
 	}
-	k.tags = make(map[string]string, len(tags.BlobTagSet))
-	for _, tag := range tags.BlobTagSet {
-		k.tags[deref(tag.Key)] = deref(tag.Value)
+	tags := make(map[string]string, len(found.BlobTagSet))
+	for _, tag := range found.BlobTagSet {
+		tags[deref(tag.Key)] = deref(tag.Value)
 	}
-	return k, nil
+	return tags, nil
 }
 
 // setMetadata changes the metadata of src alone.
