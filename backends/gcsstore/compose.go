@@ -61,8 +61,9 @@ func (u *upload) Commit(ctx context.Context, parts []backends.Part, opts backend
 		acl:     u.driver.opts.ACL,
 		must:    u.opts,
 	})
-	if err != nil && (doubt || statusOf(err) == http.StatusNotFound) {
-		if landed := u.driver.landed(ctx, u.key, u.id); landed != nil {
+	if status := statusOf(err); err != nil && (doubt || status == http.StatusNotFound || status == http.StatusPreconditionFailed) {
+		// Another process may have published the upload: of these parts, or of others.
+		if landed := u.driver.landed(ctx, u.key, u.id); landed != nil && is(infoOf(landed), whole) {
 			made, err = infoOf(landed), nil
 		}
 	}
@@ -109,6 +110,11 @@ func verify(parts []backends.Part, sources []source, opts backends.CommitOptions
 		opts.Sum, opts.HasSum = whole.sum, whole.hasSum
 	}
 	return opts, nil
+}
+
+// is reports whether an object can be what was to be published.
+func is(info backends.Info, whole backends.CommitOptions) bool {
+	return info.Size == whole.Size && (!info.HasSum || !whole.HasSum || info.Sum == whole.Sum)
 }
 
 // joined is what a Compose of sources makes, but for its name.

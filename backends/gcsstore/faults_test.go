@@ -212,6 +212,45 @@ func TestCommitOfAnotherProcess(t *testing.T) {
 	p.requireNoUploads(t)
 }
 
+// TestCommitOfOtherPartsByAnotherProcess: an object that another handle of the upload has made of fewer
+// parts is not what this one was to publish.
+func TestCommitOfOtherPartsByAnotherProcess(t *testing.T) {
+	_, d := newProxied(t)
+	u, err := d.StartUpload(t.Context(), "a", backends.WriteOptions{})
+	require.NoError(t, err)
+	one, err := u.PutPart(t.Context(), 1, body([]byte("one")))
+	require.NoError(t, err)
+	two, err := u.PutPart(t.Context(), 2, body([]byte("two")))
+	require.NoError(t, err)
+	again, err := d.ResumeUpload(t.Context(), "a", u.ID(), backends.WriteOptions{})
+	require.NoError(t, err)
+	_, err = u.Commit(t.Context(), []backends.Part{one}, whole([]byte("one")))
+	require.NoError(t, err)
+	_, err = again.Commit(t.Context(), []backends.Part{one, two}, whole([]byte("onetwo")))
+	require.ErrorIs(t, err, backends.ErrUploadGone)
+	require.Equal(t, []byte("one"), read(t, d, "a"))
+}
+
+// TestCommitThatWasNotTidiedUp is done again after a crash: its own object is not another's.
+func TestCommitThatWasNotTidiedUp(t *testing.T) {
+	p, d := newProxied(t)
+	opts := backends.WriteOptions{IfAbsent: true}
+	u, err := d.StartUpload(t.Context(), "a", opts)
+	require.NoError(t, err)
+	part, err := u.PutPart(t.Context(), 1, body([]byte("data")))
+	require.NoError(t, err)
+	p.spoil("DELETE .tidegate", 1, answer(http.StatusForbidden, "forbidden", ""))
+	first, err := u.Commit(t.Context(), []backends.Part{part}, whole([]byte("data")))
+	require.NoError(t, err)
+
+	again, err := d.ResumeUpload(t.Context(), "a", u.ID(), opts)
+	require.NoError(t, err)
+	second, err := again.Commit(t.Context(), []backends.Part{part}, whole([]byte("data")))
+	require.NoError(t, err)
+	require.Equal(t, first.Version, second.Version)
+	p.requireNoUploads(t)
+}
+
 func TestBusyStoreIsAskedAgain(t *testing.T) {
 	for status, reason := range map[int]string{
 		http.StatusServiceUnavailable: "backendError", http.StatusTooManyRequests: "rateLimitExceeded", http.StatusInternalServerError: "internalError",
