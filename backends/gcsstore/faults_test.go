@@ -325,6 +325,22 @@ func TestAnswersThatDoNotDescribeTheObject(t *testing.T) {
 	}
 }
 
+// TestAnswersThatAreNotTheStoredBytes: what the store unpacks on the way has other bytes and no ranges.
+func TestAnswersThatAreNotTheStoredBytes(t *testing.T) {
+	p, d := newProxied(t)
+	put(t, d, "a", []byte("data"))
+	for off, encoding := range map[int64]string{0: "gzip", 2: "identity"} {
+		p.spoil("GET a", 1, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			w.Header().Set("X-Goog-Stored-Content-Length", "4")
+			w.Header().Set("X-Goog-Generation", "1")
+			w.Header().Set("X-Goog-Stored-Content-Encoding", encoding)
+			_, _ = io.WriteString(w, "other data")
+		})
+		_, _, err := d.ReadRange(t.Context(), "a", "", off, -1)
+		require.ErrorIs(t, err, backends.ErrUnsupported)
+	}
+}
+
 // TestStalledBody ends a download that has stopped.
 func TestStalledBody(t *testing.T) {
 	p := newProxy(t)

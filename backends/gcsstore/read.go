@@ -42,11 +42,24 @@ func (d *Driver) ReadRange(ctx context.Context, key, version string, off, n int6
 	}
 	body := &rangeBody{driver: d, key: key, body: resp.Body, skip: off - first, left: n}
 	info, err := readInfo(key, resp.Header)
+	if err == nil && !asStored(resp, first) {
+		err = errUnpacked
+	}
 	if err != nil {
 		_ = body.Close() // nothing of it was read
-		return nil, backends.Info{}, backends.NewError(op, key, backends.ErrUnknown, err)
+		return nil, backends.Info{}, backends.NewError(op, key, backends.KindOf(err), err)
 	}
 	return body, info, nil
+}
+
+// errUnpacked is an object that can be had only in another form than that of which all else is told.
+var errUnpacked = fmt.Errorf("%w: the store unpacks the object, unless its Cache-Control says no-transform", backends.ErrUnsupported)
+
+// asStored reports whether the body is that of the object from first on. The store unpacks some types
+// although it is asked not to, and heeds no range then.
+func asStored(resp *http.Response, first int64) bool {
+	packed := resp.Header.Get("X-Goog-Stored-Content-Encoding") == "gzip"
+	return (!packed || resp.Header.Get("Content-Encoding") == "gzip") && (first == 0 || resp.StatusCode == http.StatusPartialContent)
 }
 
 // byteRange returns the Range for n bytes from off (n < 0: all), asked for from first on; "" for the
