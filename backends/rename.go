@@ -15,6 +15,8 @@ type RenameOptions struct {
 // Rename moves the object src, as Stat or List described it, to dst. Where the store has no move
 // of its own it is a copy and then a deletion: two requests. In between both names hold the
 // object; what another writes to src just then stays there, if the store can delete by version.
+// Of several that rename or remove the object through this process at once, one does, and the
+// others find it gone: to claim a file by renaming it is an old custom of FTP.
 // ErrChanged if src is no longer the current version. A rename to its own name does nothing.
 func (s *Store) Rename(ctx context.Context, src Info, dst string, opts RenameOptions) error {
 	if err := errors.Join(s.checkKey("rename", src.Key), s.checkKey("rename", dst), s.checkNewName("rename", dst)); err != nil {
@@ -29,6 +31,11 @@ func (s *Store) Rename(ctx context.Context, src Info, dst string, opts RenameOpt
 	if dst == src.Key {
 		return nil
 	}
+	unlock, err := s.taken.Lock(ctx, src.Key)
+	if err != nil {
+		return NewError("rename", src.Key, ErrUnknown, err)
+	}
+	defer unlock()
 	if !s.caps.Has(CapMove) {
 		if err := s.copy(ctx, src, dst, opts.IfAbsent); err != nil {
 			return err

@@ -39,8 +39,9 @@ type Store struct {
 	piece         int64 // bytes that each of them reads
 	log           *slog.Logger
 
-	cleaner *cleaner // of failed uploads
-	appends *appends // shared with its Scopes; nil while an append tries again
+	cleaner *cleaner  // of failed uploads
+	taken   *KeyLocks // objects that are being renamed or removed; shared with its Scopes
+	appends *appends  // shared with its Scopes; nil while an append tries again
 }
 
 // NewStore returns the Store over d, which it closes with itself.
@@ -68,6 +69,7 @@ func NewStore(name string, d Driver, opts StoreOptions) *Store {
 	}
 	s.log = s.log.With("store", name)
 	s.cleaner = newCleaner(s.log)
+	s.taken = new(KeyLocks)
 	s.appends = newAppends(s.limits, opts.PartSize)
 	return s
 }
@@ -102,6 +104,11 @@ func (s *Store) Remove(ctx context.Context, key string) error {
 	if err := s.checkKey("remove", key); err != nil {
 		return err
 	}
+	unlock, err := s.taken.Lock(ctx, key)
+	if err != nil {
+		return NewError("remove", key, ErrUnknown, err)
+	}
+	defer unlock()
 	if !s.caps.Has(CapTellsAbsent) {
 		if _, err := s.driver.Stat(ctx, key); err != nil {
 			return err

@@ -80,6 +80,28 @@ var renameCases = []testCase{
 		}
 		require.Equal(t, 1, winners)
 	})},
+	{"RenamesOfOneFileAtOnce", 0, withStore(func(t *testing.T, s *store) {
+		const claims = 8
+		src := s.save(t, "a", []byte("x"))
+		errs := make([]error, claims)
+		var all sync.WaitGroup
+		for i := range claims {
+			all.Go(func() { errs[i] = s.Rename(t.Context(), src, fmt.Sprint("claim", i), backends.RenameOptions{}) })
+		}
+		all.Wait()
+		winners := 0
+		for i, err := range errs {
+			if err == nil {
+				winners++
+				s.requireObject(t, fmt.Sprint("claim", i), []byte("x"))
+			} else {
+				requireError(t, err, backends.ErrNotExist, backends.ErrChanged)
+				s.requireAbsent(t, fmt.Sprint("claim", i))
+			}
+		}
+		require.Equal(t, 1, winners)
+		s.requireAbsent(t, "a")
+	})},
 	{"RenameOfWhatIsReplacedMeanwhile", backends.CapIfVersion, withStore(func(t *testing.T, s *store) {
 		src := s.save(t, "a", []byte("before"))
 		s.beforeDelete(func() { s.put(t, "a", []byte("after")) })
@@ -93,15 +115,18 @@ var renameCases = []testCase{
 		for range 5 {
 			src := s.save(t, "a", []byte("x"))
 			var both sync.WaitGroup
-			both.Go(func() { _ = s.Remove(t.Context(), "a") })
+			var removed error
+			both.Go(func() { removed = s.Remove(t.Context(), "a") })
 			err := s.Rename(t.Context(), src, "b", backends.RenameOptions{})
 			both.Wait()
 			s.requireAbsent(t, "a")
 			if err != nil {
+				require.NoError(t, removed)
 				requireError(t, err, backends.ErrNotExist, backends.ErrChanged)
 				s.requireAbsent(t, "b")
 				continue
 			}
+			requireError(t, removed, backends.ErrNotExist)
 			s.requireObject(t, "b", []byte("x"))
 			require.NoError(t, s.Remove(t.Context(), "b"))
 		}
