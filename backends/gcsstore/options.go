@@ -55,7 +55,8 @@ var (
 	storageClasses = []string{"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE", "MULTI_REGIONAL", "REGIONAL", "DURABLE_REDUCED_AVAILABILITY"}
 	predefinedACLs = []string{"authenticatedRead", "bucketOwnerFullControl", "bucketOwnerRead", "private", "projectPrivate", "publicRead"}
 	fileTypes      = []credentials.CredType{
-		credentials.ServiceAccount, credentials.AuthorizedUser, credentials.ExternalAccount, credentials.ImpersonatedServiceAccount,
+		credentials.ServiceAccount, credentials.AuthorizedUser, credentials.ExternalAccount, credentials.ExternalAccountAuthorizedUser,
+		credentials.ImpersonatedServiceAccount,
 	}
 )
 

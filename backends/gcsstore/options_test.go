@@ -33,6 +33,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"a domain":              {func(o *Options) { o.Bucket = "drop.example.com" }, ""},
 		"a file":                {func(o *Options) { o.CredentialsFile = file("good", `{"type": "service_account"}`) }, ""},
 		"credentials":           {func(o *Options) { o.CredentialsJSON = `{"type": "external_account"}` }, ""},
+		"a user of workforces":  {func(o *Options) { o.CredentialsJSON = `{"type": "external_account_authorized_user"}` }, ""},
 		"an account":            {func(o *Options) { o.Impersonate = "in@project.iam.gserviceaccount.com" }, ""},
 		"a KMS key":             {func(o *Options) { o.KMSKey = kmsKey }, ""},
 		"an own key":            {func(o *Options) { o.EncryptionKey = key }, ""},
