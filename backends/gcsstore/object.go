@@ -145,17 +145,21 @@ func (d *Driver) Delete(ctx context.Context, targets []backends.Target) error {
 	if len(targets) > deleteBatch {
 		return backends.NewError(op, "", backends.ErrInvalid, fmt.Errorf("%d keys in one call", len(targets)))
 	}
-	return d.deleteAll(ctx, targets)
+	handles := make([]*storage.ObjectHandle, len(targets))
+	for i, target := range targets {
+		handles[i] = pinned(d.bucket.Object(target.Key), target.Version)
+	}
+	return d.deleteAll(ctx, handles)
 }
 
-// deleteAll joins the errors of all targets.
-func (d *Driver) deleteAll(ctx context.Context, targets []backends.Target) error {
-	errs := make([]error, len(targets))
+// deleteAll joins the errors of all objects.
+func (d *Driver) deleteAll(ctx context.Context, handles []*storage.ObjectHandle) error {
+	errs := make([]error, len(handles))
 	var group errgroup.Group
 	group.SetLimit(parallelDeletes)
-	for i, target := range targets {
+	for i, handle := range handles {
 		group.Go(func() error {
-			errs[i] = d.deleteOne(ctx, target)
+			errs[i] = d.deleteOne(ctx, handle)
 			return nil
 		})
 	}
@@ -163,12 +167,12 @@ func (d *Driver) deleteAll(ctx context.Context, targets []backends.Target) error
 	return errors.Join(errs...)
 }
 
-func (d *Driver) deleteOne(ctx context.Context, target backends.Target) error {
-	handle := pinned(d.bucket.Object(target.Key), target.Version)
+func (d *Driver) deleteOne(ctx context.Context, handle *storage.ObjectHandle) error {
+	key := handle.ObjectName()
 	doubt, err := d.retry(ctx, func() error { return handle.Delete(ctx) })
 	switch {
-	case err == nil, doubt && statusOf(err) == http.StatusNotFound, unanswered(err) && d.deleted(ctx, target.Key):
+	case err == nil, doubt && statusOf(err) == http.StatusNotFound, unanswered(err) && d.deleted(ctx, key):
 		return nil
 	}
-	return d.fail("delete", target.Key, err)
+	return d.fail("delete", key, err)
 }

@@ -241,6 +241,29 @@ func TestWhatAComposeSays(t *testing.T) {
 	}
 }
 
+// TestPartsAreDeletedForGood: a bucket that keeps what is deleted by its name would keep every upload twice.
+func TestPartsAreDeletedForGood(t *testing.T) {
+	p, d := newProxied(t)
+	u, err := d.StartUpload(t.Context(), "a", backends.WriteOptions{})
+	require.NoError(t, err)
+	part, err := u.PutPart(t.Context(), 1, body([]byte("data")))
+	require.NoError(t, err)
+	p.seen()
+	_, err = u.Commit(t.Context(), []backends.Part{part}, whole([]byte("data")))
+	require.NoError(t, err)
+	var deletions []string
+	for _, r := range p.seen() {
+		if strings.HasPrefix(r.line, "DELETE ") {
+			require.Contains(t, r.query, "generation=")
+			require.NotContains(t, r.query, "ifGenerationMatch=")
+			deletions = append(deletions, r.query)
+		}
+	}
+	require.Len(t, deletions, 2)
+	require.Contains(t, deletions[1], "generation="+part.Tag)
+	p.requireNoUploads(t)
+}
+
 func TestKeysThatAreRefused(t *testing.T) {
 	d := new(Driver)
 	for _, key := range []string{

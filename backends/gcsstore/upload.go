@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -268,15 +267,15 @@ func (u *upload) remove(ctx context.Context) error {
 	if err != nil {
 		return u.driver.fail("list parts of", u.key, err)
 	}
-	var names []string
+	var parts []*storage.ObjectHandle
 	for _, attrs := range objects {
-		names = append(names, attrs.Name)
-	}
-	if i := slices.Index(names, u.name(recordName)); i >= 0 {
-		if err := backends.AbsentIsDeleted(u.driver.deleteOne(ctx, backends.Target{Key: names[i]})); err != nil {
+		// Named by its generation it goes for good, even where the bucket keeps older versions.
+		handle := u.driver.bucket.Object(attrs.Name).Generation(attrs.Generation)
+		if attrs.Name != u.name(recordName) {
+			parts = append(parts, handle)
+		} else if err := backends.AbsentIsDeleted(u.driver.deleteOne(ctx, handle)); err != nil {
 			return err
 		}
-		names = slices.Delete(names, i, i+1)
 	}
-	return backends.AbsentIsDeleted(u.driver.deleteAll(ctx, backends.Targets(names...)))
+	return backends.AbsentIsDeleted(u.driver.deleteAll(ctx, parts))
 }
