@@ -55,7 +55,7 @@ func clientOptions(pools pools, tune tuning) policy.ClientOptions {
 		Transport: pools,
 		Retry:     policy.RetryOptions{MaxRetries: maxAttempts - 1, RetryDelay: tune.minDelay, MaxRetryDelay: maxDelay},
 		// The first counts the second's time-outs, over all tries of a call.
-		PerCallPolicies:  []policy.Policy{policyFunc(beginPatience), policyFunc(renaming)},
+		PerCallPolicies:  []policy.Policy{policyFunc(beginPatience), policyFunc(renaming), policyFunc(removing)},
 		PerRetryPolicies: []policy.Policy{policyFunc(losePatience)},
 		Telemetry:        policy.TelemetryOptions{ApplicationID: "tidegate"},
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"golang.org/x/sync/errgroup"
@@ -70,17 +72,46 @@ func (d *Driver) deleteMarker(ctx context.Context, op string, target backends.Ta
 	if err != nil && target.Version != "" {
 		pinned = target.Version
 	}
+	if d.opts.Hierarchical {
+		return d.deleteDirectory(ctx, op, key, name, pinned)
+	}
 	return d.deleteBlob(ctx, op, key, name, pinned)
 }
 
 // deleteBlob removes a blob and its snapshots, which nobody could reach without it.
 func (d *Driver) deleteBlob(ctx context.Context, op, key, name, version string) error {
-	_, err := d.blob(name).Delete(ctx, &blob.DeleteOptions{
+	return d.delete(ctx, op, key, name, &blob.DeleteOptions{
 		DeleteSnapshots:  to.Ptr(blob.DeleteSnapshotsOptionTypeInclude),
 		AccessConditions: exactly(version),
 	})
+}
+
+// deleteDirectory removes an empty directory of a hierarchical account.
+func (d *Driver) deleteDirectory(ctx context.Context, op, key, name, version string) error {
+	return d.delete(context.WithValue(ctx, removeKey{}, true), op, key, name, &blob.DeleteOptions{AccessConditions: exactly(version)})
+}
+
+func (d *Driver) delete(ctx context.Context, op, key, name string, opts *blob.DeleteOptions) error {
+	_, err := d.blob(name).Delete(ctx, opts)
 	if err != nil && !d.deleted(ctx, name, err) {
 		return d.fail(op, key, d.absent(ctx, name, err))
 	}
 	return nil
+}
+
+type removeKey struct{}
+
+// removing makes of a Delete Blob the Path Delete for directories, which the blob endpoint refuses. It
+// comes before the policy that signs.
+func removing(req *policy.Request) (*http.Response, error) {
+	raw := req.Raw()
+	if raw.Context().Value(removeKey{}) == nil {
+		return req.Next()
+	}
+	askOther(raw, "recursive", "false")
+	resp, err := req.Next()
+	if err == nil && resp.StatusCode == http.StatusOK {
+		resp.StatusCode = http.StatusAccepted // as it is with a blob
+	}
+	return resp, err
 }

@@ -30,6 +30,7 @@ var kinds = map[string]backends.Kind{
 	"PathAlreadyExists":    backends.ErrExist,
 	"ResourceTypeMismatch": backends.ErrExist, // a folder is there, or a file, and not the other
 	"DirectoryIsNotEmpty":  backends.ErrNotEmpty,
+	"DirectoryNotEmpty":    backends.ErrNotEmpty, // the other endpoint's word
 
 	"AuthorizationFailure":                      backends.ErrPermission,
 	"AuthorizationPermissionMismatch":           backends.ErrPermission,

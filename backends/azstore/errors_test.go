@@ -31,6 +31,7 @@ func TestKinds(t *testing.T) {
 		{answered(409, "ContainerBeingDeleted"), backends.ErrUnavailable},
 		{answered(409, "AccountIsDisabled"), backends.ErrUnavailable},
 		{answered(409, "DirectoryIsNotEmpty"), backends.ErrNotEmpty},
+		{answered(409, "DirectoryNotEmpty"), backends.ErrNotEmpty},
 		{answered(409, "BlobArchived"), backends.ErrPermission},
 		{answered(409, "BlockCountExceedsLimit"), backends.ErrTooLarge},
 		{answered(412, "ConditionNotMet"), backends.ErrChanged},

@@ -3,6 +3,7 @@ package azstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -81,6 +82,9 @@ func (d *Driver) fetch(ctx context.Context, opts backends.ListOptions, marker st
 	if opts.Recursive {
 		out, err := d.container.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{
 			Prefix: prefix, Marker: from, MaxResults: size, Include: include}).NextPage(ctx)
+		if err == nil && out.Segment == nil {
+			err = errNoListing
+		}
 		if err != nil {
 			return answer{}, err
 		}
@@ -88,11 +92,16 @@ func (d *Driver) fetch(ctx context.Context, opts backends.ListOptions, marker st
 	}
 	out, err := d.container.NewListBlobsHierarchyPager("/", &container.ListBlobsHierarchyOptions{
 		Prefix: prefix, Marker: from, MaxResults: size, Include: include}).NextPage(ctx)
+	if err == nil && out.Segment == nil {
+		err = errNoListing
+	}
 	if err != nil {
 		return answer{}, err
 	}
 	return newAnswer(opts, out.Segment.BlobItems, out.Segment.BlobPrefixes, deref(out.NextMarker)), nil
 }
+
+var errNoListing = errors.New("the answer holds no listing")
 
 func newAnswer(opts backends.ListOptions, items []*container.BlobItem, prefixes []*container.BlobPrefix, marker string) answer {
 	a := answer{marker: marker, entries: make([]backends.Info, 0, len(items)+len(prefixes))}

@@ -121,11 +121,7 @@ type renameKey struct{}
 func renaming(req *policy.Request) (*http.Response, error) {
 	raw := req.Raw()
 	if r, ok := raw.Context().Value(renameKey{}).(*rename); ok {
-		raw.URL.Host = renameHost(raw.URL.Host)
-		raw.Host = raw.URL.Host // which is what Azure goes by
-		query := raw.URL.Query()
-		query.Set("mode", "legacy")
-		raw.URL.RawQuery = query.Encode()
+		askOther(raw, "mode", "legacy")
 		delete(raw.Header, "x-ms-blob-type") // which the SDK writes so, and Del does not find
 		raw.Header.Set("x-ms-rename-source", "/"+r.source)
 		if r.version != "" {
@@ -133,6 +129,15 @@ func renaming(req *policy.Request) (*http.Response, error) {
 		}
 	}
 	return req.Next()
+}
+
+// askOther sends a request to the account's other endpoint, with a parameter of that.
+func askOther(raw *http.Request, parameter, value string) {
+	raw.URL.Host = renameHost(raw.URL.Host)
+	raw.Host = raw.URL.Host // which is what Azure goes by
+	query := raw.URL.Query()
+	query.Set(parameter, value)
+	raw.URL.RawQuery = query.Encode()
 }
 
 // renameHost returns the endpoint beside that of the blob service.

@@ -226,6 +226,42 @@ func TestRenamesNameTheOtherEndpoint(t *testing.T) {
 	require.Equal(t, "acct.dfs.core.windows.net", sent.Host)
 }
 
+// TestFoldersAreDeletedAtTheOtherEndpoint, as Azure refuses to delete a directory like a blob.
+func TestFoldersAreDeletedAtTheOtherEndpoint(t *testing.T) {
+	var sent *http.Request
+	pipeline := runtime.NewPipeline("test", "v1", runtime.PipelineOptions{}, &policy.ClientOptions{
+		PerCallPolicies: []policy.Policy{policyFunc(removing)},
+		Transport: transporter(func(req *http.Request) (*http.Response, error) {
+			sent = req
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+		}),
+	})
+	ctx := context.WithValue(t.Context(), removeKey{}, true)
+	req, err := runtime.NewRequest(ctx, http.MethodDelete, "https://acct.blob.core.windows.net/box/a")
+	require.NoError(t, err)
+	resp, err := pipeline.Do(req) //nolint:bodyclose // there is none
+	require.NoError(t, err)
+	require.Equal(t, http.StatusAccepted, resp.StatusCode)
+	require.Equal(t, "https://acct.dfs.core.windows.net/box/a?recursive=false", sent.URL.String())
+	require.Equal(t, "acct.dfs.core.windows.net", sent.Host)
+
+	d, heard := tlsDriver(t, func(o *Options) { o.Hierarchical = true })
+	require.NoError(t, d.deleteDirectory(t.Context(), "delete", "a/", "a", "0x1"))
+	require.Empty(t, (*heard)[0].Get("X-Ms-Delete-Snapshots"))
+	require.Equal(t, `"0x1"`, (*heard)[0].Get("If-Match"))
+}
+
+// TestFoldersHaveNoTier: Azure refuses one.
+func TestFoldersHaveNoTier(t *testing.T) {
+	p, _, _ := newHierarchical(t)
+	d := p.open(t, func(opts *Options, _ *tuning) { opts.Hierarchical, opts.Tier = true, "Cool" })
+	put(t, d, "a/", nil)
+	put(t, d, "a/b", []byte("b"))
+	seen := p.seen()
+	require.Empty(t, seen[0].header.Get("X-Ms-Access-Tier"))
+	require.Equal(t, "Cool", seen[1].header.Get("X-Ms-Access-Tier"))
+}
+
 type transporter func(*http.Request) (*http.Response, error)
 
 func (t transporter) Do(req *http.Request) (*http.Response, error) { return t(req) }

@@ -32,9 +32,10 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 		return backends.Info{}, err
 	}
 	name, token := d.name(key), newToken()
-	meta := metadata(nil, opts, token)
+	meta, tier := metadata(nil, opts, token), d.tier(opts)
 	if name != key {
 		meta[metaFolder] = to.Ptr("true")
+		tier = nil // which Azure refuses for a directory
 	}
 	answered, cancel := lasting(ctx)
 	defer cancel()
@@ -43,7 +44,7 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 		HTTPHeaders:             headers(opts),
 		Metadata:                meta,
 		Tags:                    opts.Tags,
-		Tier:                    d.tier(opts),
+		Tier:                    tier,
 		TransactionalValidation: blob.TransferValidationTypeCRC64(body.Sum),
 		CPKInfo:                 d.encrypt.key,
 		CPKScopeInfo:            d.encrypt.scope,

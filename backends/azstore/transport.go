@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tidegate/tidegate/backends/transport"
@@ -35,9 +36,15 @@ type pools struct {
 
 func newPools(tune tuning) pools {
 	pool := func(answer time.Duration) *transport.Client {
-		return transport.New(transport.Options{AnswerTimeout: answer, StallTimeout: tune.stallTimeout, RootCAs: tune.roots})
+		return transport.New(transport.Options{AnswerTimeout: answer, StallTimeout: tune.stallTimeout, Own: own, RootCAs: tune.roots})
 	}
 	return pools{quick: pool(tune.answerTimeout), patient: pool(tune.copyTimeout)}
+}
+
+// own reports whether an answer of success is the store's: Azure names each request, and a
+// sign-in service answers in JSON.
+func own(resp *http.Response) bool {
+	return resp.Header.Get("X-Ms-Request-Id") != "" || strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json")
 }
 
 type patientKey struct{}

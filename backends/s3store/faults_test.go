@@ -321,6 +321,7 @@ func TestBrokenBody(t *testing.T) {
 	p, d := newProxy(t)
 	put(t, d, "a", make([]byte, mebi))
 	p.spoil("GET /a", 1, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		w.Header().Set("ETag", `"some"`)
 		w.Header().Set("Content-Length", "1048576")
 		_, _ = w.Write(make([]byte, 1000))
 		_ = http.NewResponseController(w).Flush()

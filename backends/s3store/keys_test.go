@@ -44,7 +44,8 @@ func TestKeysOfAWS(t *testing.T) {
 // TestKeysArriveAsTheyAre looks at the requests for keys that a URL library might tidy up.
 func TestKeysArriveAsTheyAre(t *testing.T) {
 	var paths []string
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"some"`)
 		path, _, _ := strings.Cut(r.RequestURI, "?")
 		paths = append(paths, path)
 	}))

@@ -83,6 +83,9 @@ func (d *Driver) put(ctx context.Context, op string, body backends.Body, opts ba
 	answered, cancel := backends.Outliving(ctx, answerGrace)
 	defer cancel()
 	out, err := d.client.PutObject(answered, in, verify)
+	if err == nil {
+		err = named(out.ETag)
+	}
 	if err != nil {
 		if info, ok := d.landed(ctx, key, token, err); ok {
 			return info, nil

@@ -61,6 +61,9 @@ func (d *Driver) get(ctx context.Context, key, version string, byteRange *string
 	if err != nil {
 		return nil, d.orAbsent(ctx, key, err)
 	}
+	if err := named(out.ETag); err != nil {
+		return nil, errors.Join(err, out.Body.Close())
+	}
 	return out, nil
 }
 

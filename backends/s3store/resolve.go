@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 // A write whose answer is lost has happened or it has not, and trying it again does not tell:
@@ -78,7 +79,16 @@ func (d *Driver) head(ctx context.Context, key, version string, options ...func(
 	if err != nil {
 		return nil, d.orAbsent(ctx, key, err)
 	}
-	return out, nil
+	return out, named(out.ETag)
+}
+
+// named returns an error for an answer without an ETag, which no store gives for an object: a
+// write on condition that this is the version would be one without a condition.
+func named(etag *string) error {
+	if version(etag) == "" {
+		return transport.ErrForeign
+	}
+	return nil
 }
 
 // orAbsent returns err, or that there is no object at key. AWS says 403 of what is absent to

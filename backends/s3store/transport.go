@@ -3,6 +3,7 @@ package s3store
 import (
 	"crypto/x509"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tidegate/tidegate/backends/transport"
@@ -35,11 +36,23 @@ func newPools(tune tuning, roots *x509.CertPool) pools {
 		return httpClient{transport.New(transport.Options{
 			AnswerTimeout: answer,
 			StallTimeout:  tune.stallTimeout,
+			Own:           own,
 			RootCAs:       roots,
 			Instead:       tune.transport,
 		})}
 	}
 	return pools{quick: pool(tune.answerTimeout), patient: pool(tune.copyTimeout)}
+}
+
+// own reports whether an answer of success is the store's. AWS, MinIO and most others name the
+// request; what does not still answers with an object's ETag, with XML, or with nothing.
+func own(resp *http.Response) bool {
+	switch kind := resp.Header.Get("Content-Type"); {
+	case resp.Header.Get("X-Amz-Request-Id") != "", resp.Header.Get("ETag") != "", kind == "":
+		return true
+	default:
+		return strings.Contains(kind, "xml")
+	}
 }
 
 func (p pools) close() {

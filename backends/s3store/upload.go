@@ -190,6 +190,9 @@ func (u *upload) PutPart(ctx context.Context, number int, body backends.Body) (b
 		ContentLength:     &body.Size,
 		ChecksumCRC64NVME: crc,
 	}, verify)
+	if err == nil {
+		err = named(out.ETag)
+	}
 	if err != nil {
 		return backends.Part{}, d.fail(op, u.key, err)
 	}

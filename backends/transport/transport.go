@@ -51,6 +51,10 @@ const (
 type Options struct {
 	AnswerTimeout, StallTimeout time.Duration
 
+	// Own reports whether an answer of success is the store's own: a proxy between it and here, or
+	// a network that wants one to log in, answers 200 with a page of theirs. nil for any.
+	Own func(*http.Response) bool
+
 	RootCAs *x509.CertPool    // nil for the system's
 	Instead http.RoundTripper // of connections, for tests; nil for connections
 }
@@ -59,12 +63,13 @@ type Options struct {
 // only. Its methods may be called concurrently.
 type Client struct {
 	http         http.RoundTripper
+	own          func(*http.Response) bool
 	stallTimeout time.Duration
 }
 
 // New returns a Client.
 func New(opts Options) *Client {
-	c := &Client{http: opts.Instead, stallTimeout: opts.StallTimeout}
+	c := &Client{http: opts.Instead, own: opts.Own, stallTimeout: opts.StallTimeout}
 	if c.http == nil {
 		c.http = connections(opts)
 	}
@@ -119,6 +124,12 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
+	if success := resp.StatusCode/100 == 2; success && c.own != nil && !c.own(resp) {
+		sent.takeBack()
+		cancel(nil)
+		_ = resp.Body.Close()
+		return nil, ErrForeign
+	}
 	guard := time.AfterFunc(c.stallTimeout, func() { cancel(ErrStalled) })
 	guard.Stop()
 	resp.Body = &answerBody{ReadCloser: resp.Body, sent: sent, guard: guard, timeout: c.stallTimeout, ctx: ctx, cancel: cancel}
@@ -172,6 +183,10 @@ func (c *guardedConn) Write(p []byte) (int, error) {
 		}
 	}
 }
+
+// ErrForeign is an answer that is not the store's. What was asked of the store has not reached it,
+// or may have: nobody knows.
+var ErrForeign = errors.New("something between here and the store has answered in its place")
 
 // ErrStalled is a body that has stopped. It is a time-out to whoever asks.
 var ErrStalled error = stalled{}
