@@ -119,6 +119,7 @@ func tlsDriver(t *testing.T, change func(*Options)) (*Driver, *[]http.Header) {
 		mu.Lock()
 		heard = append(heard, r.Header.Clone())
 		mu.Unlock()
+		w.Header().Set("X-Ms-Request-Id", "1")
 		w.Header().Set("ETag", `"0x1"`)
 		w.Header().Set("x-ms-meta-uploadid", "x")
 		if r.Method == http.MethodPut {

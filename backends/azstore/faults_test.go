@@ -205,6 +205,7 @@ func TestStalledAndBrokenBodies(t *testing.T) {
 		io.ErrUnexpectedEOF:  func(*http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		p.spoil("GET /a", 1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+			w.Header().Set("X-Ms-Request-Id", "1")
 			w.Header().Set("Content-Length", "1048576")
 			_, _ = w.Write(make([]byte, 1000))
 			_ = http.NewResponseController(w).Flush()

@@ -57,6 +57,7 @@ func (r renamer) rename(w http.ResponseWriter, req *http.Request, forward http.H
 	case taken == nil && req.Header.Get("If-None-Match") == "*":
 		refuse(http.StatusConflict, "PathAlreadyExists")
 	default:
+		w.Header().Set("X-Ms-Request-Id", "1")
 		w.Header().Set("ETag", r.move(source, dst))
 		w.WriteHeader(http.StatusCreated)
 	}

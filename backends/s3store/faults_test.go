@@ -276,6 +276,7 @@ func TestStalledBodies(t *testing.T) {
 	put(t, d, "a", data)
 	d = p.openImpatient(t)
 	p.spoil("GET /a", 1, func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		w.Header().Set("ETag", `"some"`)
 		w.Header().Set("Content-Length", "1048576")
 		_, _ = w.Write(data[:1000])
 		_ = http.NewResponseController(w).Flush()
