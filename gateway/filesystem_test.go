@@ -263,6 +263,27 @@ func TestAWriteOnlyStore(t *testing.T) {
 	require.ErrorIs(t, err, ftpproto.ErrDenied)
 }
 
+// TestAStoreThatCannotBeUsed: with credentials that are refused, or a bucket that is gone, it is not
+// the client who is wrong.
+func TestAStoreThatCannotBeUsed(t *testing.T) {
+	for _, kind := range []backends.Kind{backends.ErrPermission, backends.ErrNotExist} {
+		f := newFixture(t, func(*testing.T) backends.Driver {
+			return &broken{memstore.New(memstore.Options{}), backends.NewError("op", "key", kind, nil)}
+		})
+		fs := f.user(t, Mount{Path: "/", Store: "one", Permissions: MayAll})
+		fs.(*fileSystem).health.set("one", errors.New("its credentials are not known there"))
+		_, statErr := fs.Stat(t.Context(), "/a", ftpproto.FileKind)
+		_, openErr := fs.Open(t.Context(), "/a", 0)
+		for op, err := range map[string]error{
+			"SIZE": statErr, "RETR": openErr, "LIST": listError(t.Context(), fs, "/sub"),
+			"MFMT": fs.(ftpproto.TimeSetter).SetModTime(t.Context(), "/a", time.Unix(1, 0)),
+		} {
+			code, _ := ftpproto.ReplyTo(err, 0, "")
+			require.Equal(t, 451, code, "%s: %v", op, err)
+		}
+	}
+}
+
 // TestAStoreThatIsAway: every operation says so, and none succeeds.
 func TestAStoreThatIsAway(t *testing.T) {
 	ctx := t.Context()

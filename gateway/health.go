@@ -63,6 +63,14 @@ func (h *health) set(name string, problem error) {
 	}
 }
 
+// unusable reports whether a store was seen to be unusable when it was last checked.
+func (h *health) unusable(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	problem := h.problems[name]
+	return problem != nil && !errors.Is(problem, errNotChecked)
+}
+
 // StoresReady returns nil if every store was usable when WatchStores last checked it, and else
 // what is wrong with which store.
 func (g *Gateway) StoresReady() error {

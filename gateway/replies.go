@@ -40,6 +40,9 @@ func (fs *fileSystem) reply(p place, err error) error {
 	if err == nil || !errors.As(err, &kind) {
 		return err
 	}
+	if kind == backends.ErrNotExist && fs.health.unusable(p.mount.store.Name()) {
+		kind = backends.ErrUnavailable // of a bucket that is not there, some stores say no more than that
+	}
 	o := outcomes[kind]
 	if o.fault && !byClient(err) {
 		fs.log.Warn("store failed", "path", p.name, "store", p.mount.store.Name(), "err", err)
@@ -62,6 +65,9 @@ func (fs *fileSystem) absent(p place, err error) error {
 	case backends.ErrInvalid:
 		return ftpproto.ErrNotExist
 	case backends.ErrPermission:
+		if fs.health.unusable(p.mount.store.Name()) {
+			return fs.reply(p, err)
+		}
 		return ftpproto.NewError(ftpproto.ErrDenied.Code, ftpproto.ErrDenied.Text, err)
 	}
 	return fs.reply(p, err)

@@ -64,6 +64,9 @@ func (d *Driver) Put(ctx context.Context, key string, body backends.Body, opts b
 		}
 	}
 	if err != nil {
+		if kindOf(err) == backends.ErrNotExist && opts.IfVersion == "" {
+			err = errors.Join(storage.ErrBucketNotExist, err) // an insert finds nothing else missing
+		}
 		return backends.Info{}, d.failWrite(op, key, opts, err)
 	}
 	return infoOf(attrs), nil

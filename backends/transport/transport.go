@@ -114,6 +114,7 @@ func (c *Client) CloseIdleConnections() {
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	req = req.WithContext(ctx)
+	req.GetBody = nil // net/http would read the bytes again past lentBody; those who retry rewind themselves
 	sent := &lentBody{body: req.Body}
 	if req.Body != nil {
 		req.Body = sent

@@ -14,17 +14,22 @@ import (
 	"github.com/tidegate/tidegate/config"
 )
 
-// openStores opens every store. It asks none of them anything: a bucket that cannot be reached
+// openStores opens every store, or says what is wrong with each that cannot be. It asks none of them anything: a bucket that cannot be reached
 // now can be reached later.
 func openStores(ctx context.Context, c *config.Config, log *slog.Logger) (map[string]*backends.Store, error) {
 	memory := backends.NewMemory(int64(c.Memory))
 	stores := make(map[string]*backends.Store, len(c.Stores))
+	var errs []error
 	for i, s := range c.Stores {
 		driver, err := openDriver(ctx, s)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("stores[%d] (%s): %w", i, s.Name, err), closeStores(stores))
+			errs = append(errs, fmt.Errorf("stores[%d] (%s): %w", i, s.Name, err))
+			continue
 		}
 		stores[s.Name] = backends.NewStore(s.Name, driver, backends.StoreOptions{Memory: memory, Logger: log})
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(append(errs, closeStores(stores))...)
 	}
 	return stores, nil
 }
