@@ -66,8 +66,8 @@ func (s *Store) MakeFolder(ctx context.Context, folder string) error {
 }
 
 // RemoveFolder removes an empty folder: ErrNotEmpty if anything is below it, ErrNotExist if it
-// is not there. It takes two requests, and one more where a Hadoop marker is all there is. On an object store the folder around it, if it has no
-// marker and nothing else in it, is then gone too.
+// is not there. It takes two requests, and one more where a Hadoop marker is all there is. On an
+// object store the folder around it, if it has no marker and nothing else in it, is then gone too.
 func (s *Store) RemoveFolder(ctx context.Context, folder string) error {
 	marker, err := s.folderMarker("remove folder", folder)
 	if err != nil {
@@ -89,8 +89,8 @@ func (s *Store) RemoveFolder(ctx context.Context, folder string) error {
 		}
 	}
 	targets := Targets(marker)
-	if !s.caps.Has(CapFolders) {
-		targets = Targets(marker, hadoopMarker(marker))
+	if hadoop := hadoopMarker(marker); !s.caps.Has(CapFolders) && s.driver.CheckKey(hadoop) == nil {
+		targets = Targets(marker, hadoop)
 	}
 	for batch := range slices.Chunk(targets, s.limits.DeleteBatch) {
 		if err := AbsentIsDeleted(s.driver.Delete(ctx, batch)); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
@@ -92,11 +93,16 @@ func (d *Driver) deleteDirectory(ctx context.Context, op, key, name, version str
 }
 
 func (d *Driver) delete(ctx context.Context, op, key, name string, opts *blob.DeleteOptions) error {
-	_, err := d.blob(name).Delete(ctx, opts)
-	if err != nil && !d.deleted(ctx, name, err) {
-		return d.fail(op, key, d.absent(ctx, name, err))
+	var tries atomic.Int32
+	_, err := d.blob(name).Delete(counted(ctx, &tries), opts)
+	if err == nil || d.deleted(ctx, name, err) {
+		return nil
 	}
-	return nil
+	err = d.absent(ctx, name, err)
+	if tries.Load() > 1 && kindOf(err) == backends.ErrNotExist {
+		return nil // by a try whose answer was lost
+	}
+	return d.fail(op, key, err)
 }
 
 type removeKey struct{}

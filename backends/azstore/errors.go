@@ -26,11 +26,12 @@ var kinds = map[string]backends.Kind{
 	"SourcePathNotFound": backends.ErrNotExist,
 	codeNoParent:         backends.ErrNotExist,
 
-	"BlobAlreadyExists":    backends.ErrExist,
-	"PathAlreadyExists":    backends.ErrExist,
-	"ResourceTypeMismatch": backends.ErrExist, // a folder is there, or a file, and not the other
-	"DirectoryIsNotEmpty":  backends.ErrNotEmpty,
-	"DirectoryNotEmpty":    backends.ErrNotEmpty, // the other endpoint's word
+	"BlobAlreadyExists":                backends.ErrExist,
+	"PathAlreadyExists":                backends.ErrExist,
+	"ResourceTypeMismatch":             backends.ErrExist, // a folder is there, or a file, and not the other
+	"DirectoryIsNotEmpty":              backends.ErrNotEmpty,
+	"OperationNotSupportedOnDirectory": backends.ErrNotExist, // of a name that is a folder, there is no file
+	"DirectoryNotEmpty":                backends.ErrNotEmpty, // the other endpoint's word
 
 	"AuthorizationFailure":                      backends.ErrPermission,
 	"AuthorizationPermissionMismatch":           backends.ErrPermission,

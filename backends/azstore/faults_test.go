@@ -105,6 +105,9 @@ func TestLastAnswerLost(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, stat.Version, info.Version)
 		}
+		put(t, d, "once", []byte("data"))
+		p.spoil("DELETE /once", 1, lose)
+		require.NoError(t, d.Delete(t.Context(), backends.Targets("once")), "the second try finds nothing, because the first did it")
 		p.spoil("DELETE /copy", maxAttempts, lose)
 		require.NoError(t, d.Delete(t.Context(), backends.Targets("copy")))
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidegate/tidegate/backends/transport"
@@ -54,12 +55,22 @@ func patiently(ctx context.Context) context.Context {
 	return context.WithValue(ctx, patientKey{}, true)
 }
 
+type triesKey struct{}
+
+// counted has the requests of a call counted, which the SDK repeats without a word.
+func counted(ctx context.Context, tries *atomic.Int32) context.Context {
+	return context.WithValue(ctx, triesKey{}, tries)
+}
+
 // Do implements the SDK's Transporter.
 func (p pools) Do(req *http.Request) (*http.Response, error) {
 	if req.ContentLength >= leaveSize {
 		// A refusal of a large body would otherwise arrive as a reset connection. The signature does
 		// not cover this header.
 		req.Header.Set("Expect", "100-continue")
+	}
+	if tries, ok := req.Context().Value(triesKey{}).(*atomic.Int32); ok {
+		tries.Add(1)
 	}
 	if req.Context().Value(patientKey{}) != nil {
 		return p.patient.RoundTrip(req)

@@ -2,7 +2,9 @@ package backendtest
 
 import (
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +68,21 @@ var openCases = []testCase{
 }
 
 var folderCases = []testCase{
+	{"LongestFolder", 0, withStore(func(t *testing.T, s *store) {
+		folder := strings.Repeat(strings.Repeat("n", 99)+"/", s.limits.MaxKey/100+1)[:s.limits.MaxKey-1]
+		folder = strings.TrimSuffix(folder, "/")
+		require.NoError(t, s.MakeFolder(t.Context(), folder))
+		_, err := s.StatFolder(t.Context(), folder)
+		require.NoError(t, err)
+		require.NoError(t, s.RemoveFolder(t.Context(), folder))
+		_, err = s.StatFolder(t.Context(), folder)
+		requireError(t, err, backends.ErrNotExist)
+		if s.caps.Has(backends.CapFolders) { // those above it are folders of their own
+			for folder = path.Dir(folder); folder != "."; folder = path.Dir(folder) {
+				require.NoError(t, s.RemoveFolder(t.Context(), folder))
+			}
+		}
+	})},
 	{"FoldersAreMadeAndRemoved", 0, withStore(func(t *testing.T, s *store) {
 		ctx := t.Context()
 		_, err := s.StatFolder(ctx, "a")
