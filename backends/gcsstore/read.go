@@ -14,6 +14,7 @@ import (
 	"google.golang.org/api/googleapi"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 // ReadRange implements backends.Driver. It asks in XML, which tells an object's metadata with its
@@ -32,15 +33,20 @@ func (d *Driver) ReadRange(ctx context.Context, key, version string, off, n int6
 		return nil, backends.Info{}, backends.NewError(op, key, backends.ErrRange, nil)
 	}
 	first := max(off-1, 0)
-	resp, err := d.get(ctx, key, version, byteRange(first, off, n)) //nolint:bodyclose // rangeBody does
+	resp, err := d.get(ctx, key, version, byteRange(first, off, n)) //nolint:bodyclose // transport.Range does
 	if off == 0 && kindOf(err) == backends.ErrRange {
 		// An empty object has no first byte to ask for.
-		resp, err = d.get(ctx, key, version, "") //nolint:bodyclose // rangeBody does
+		resp, err = d.get(ctx, key, version, "") //nolint:bodyclose // transport.Range does
 	}
 	if err != nil {
 		return nil, backends.Info{}, d.fail(op, key, err)
 	}
-	body := &rangeBody{driver: d, key: key, body: resp.Body, skip: off - first, left: n}
+	body := &transport.Range{
+		Body: resp.Body,
+		Skip: off - first,
+		Left: n,
+		Fail: func(err error) error { return d.fail(op, key, err) },
+	}
 	info, err := readInfo(key, resp.Header)
 	if err == nil && !asStored(resp, first) {
 		err = errUnpacked
@@ -141,44 +147,3 @@ func readInfo(key string, header http.Header) (backends.Info, error) {
 	}
 	return info, nil
 }
-
-// rangeBody is a body without what was asked for only to learn whether the range begins in the object.
-type rangeBody struct {
-	driver *Driver
-	key    string
-	body   io.ReadCloser
-	skip   int64 // bytes at the beginning that nobody wants
-	left   int64 // bytes wanted; below 0 for all
-}
-
-func (b *rangeBody) Read(p []byte) (int, error) {
-	for b.skip > 0 {
-		var dropped [1]byte
-		n, err := b.body.Read(dropped[:])
-		b.skip -= int64(n)
-		if n == 0 && err != nil {
-			return 0, b.fail(err)
-		}
-	}
-	if b.left == 0 {
-		return 0, io.EOF
-	}
-	if b.left > 0 && int64(len(p)) > b.left {
-		p = p[:b.left]
-	}
-	n, err := b.body.Read(p)
-	if b.left > 0 {
-		b.left -= int64(n)
-	}
-	return n, b.fail(err)
-}
-
-// fail makes of a broken body an error that says it can be read on from here.
-func (b *rangeBody) fail(err error) error {
-	if err == nil || err == io.EOF { //nolint:errorlint // one that wraps it is a connection that was cut
-		return err
-	}
-	return b.driver.fail("read", b.key, err)
-}
-
-func (b *rangeBody) Close() error { return b.body.Close() }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/tidegate/tidegate/backends"
+	"github.com/tidegate/tidegate/backends/transport"
 )
 
 // ReadRange implements backends.Driver.
@@ -36,7 +37,12 @@ func (d *Driver) ReadRange(ctx context.Context, key, version string, off, n int6
 	if err != nil {
 		return nil, backends.Info{}, d.fail(op, key, err)
 	}
-	body := &rangeBody{driver: d, key: key, body: out.Body, skip: off - first, left: n}
+	body := &transport.Range{
+		Body: out.Body,
+		Skip: off - first,
+		Left: n,
+		Fail: func(err error) error { return d.fail(op, key, err) },
+	}
 	info, err := readInfo(key, out)
 	if err != nil {
 		return nil, backends.Info{}, errors.Join(backends.NewError(op, key, backends.ErrUnknown, err), body.Close())
@@ -86,44 +92,3 @@ func readInfo(key string, out *s3.GetObjectOutput) (backends.Info, error) {
 	}
 	return info, nil
 }
-
-// rangeBody is a body without what was asked for only to learn the object's size.
-type rangeBody struct {
-	driver *Driver
-	key    string
-	body   io.ReadCloser
-	skip   int64 // bytes at the beginning that nobody wants
-	left   int64 // bytes wanted; below 0 for all
-}
-
-func (b *rangeBody) Read(p []byte) (int, error) {
-	for b.skip > 0 {
-		var dropped [1]byte
-		n, err := b.body.Read(dropped[:])
-		b.skip -= int64(n)
-		if n == 0 && err != nil {
-			return 0, b.fail(err)
-		}
-	}
-	if b.left == 0 {
-		return 0, io.EOF
-	}
-	if b.left > 0 && int64(len(p)) > b.left {
-		p = p[:b.left]
-	}
-	n, err := b.body.Read(p)
-	if b.left > 0 {
-		b.left -= int64(n)
-	}
-	return n, b.fail(err)
-}
-
-// fail makes of a broken body an error that says it can be read on from here.
-func (b *rangeBody) fail(err error) error {
-	if err == nil || errors.Is(err, io.EOF) {
-		return err
-	}
-	return b.driver.fail("read", b.key, err)
-}
-
-func (b *rangeBody) Close() error { return b.body.Close() }
